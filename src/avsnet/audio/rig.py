@@ -1,0 +1,101 @@
+"""The rig: where the speaker and the two ears sit, how fast sound travels, and what was played.
+
+Source: `rig.json` of the project's contracts; speaker and ears in camera axes (x right, y down, z forward).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from avsnet.errors import CalibrationError
+
+SPEED_OF_SOUND = 343.0
+"""Metres per second, dry air at 20 degrees Celsius."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Speaker, ears and speed of sound.
+
+    Args:
+        speaker: (3,) metres, camera axes (x right, y down, z forward).
+        ears: (2, 3) metres, left ear first.
+        speed_of_sound: metres per second.
+        origin: where the geometry comes from: `"assumed"` (the default rig), `"known"` (given by the user)
+            or `"calibrated"` (measured). Every result repeats it.
+    """
+
+    speaker: tuple[float, float, float] = (0.0, 0.10, 0.05)
+    ears: tuple[tuple[float, float, float], tuple[float, float, float]] = (
+        (-0.1175, 0.05, -0.04),
+        (0.1175, 0.05, -0.04),
+    )
+    speed_of_sound: float = SPEED_OF_SOUND
+    origin: str = field(default="assumed", compare=False)
+
+    def __post_init__(self) -> None:
+        positions = np.array([self.speaker, *self.ears], dtype=float)
+        if positions.shape != (3, 3) or not np.isfinite(positions).all():
+            raise CalibrationError("rig: speaker and both ears need three finite coordinates in metres each")
+        if np.abs(positions).max() > 3.0:
+            raise CalibrationError(
+                f"rig: a coordinate of {np.abs(positions).max():g} m is no rig; give metres, not millimetres"
+            )
+        if not 300.0 <= self.speed_of_sound <= 400.0:
+            raise CalibrationError(f"rig: speed of sound {self.speed_of_sound:g} m/s is outside 300 to 400")
+
+    @property
+    def direct_paths(self) -> np.ndarray:
+        """(2,) metres from the speaker to each ear: the one-way path of the direct sound."""
+        return np.linalg.norm(np.array(self.ears) - np.array(self.speaker), axis=1)
+
+    def with_speaker_distance(self, distance: float) -> Rig:
+        """The same rig with the speaker moved along its line to the ears' centre.
+
+        Args:
+            distance: metres from the speaker to the point midway between the ears.
+        """
+        centre = np.mean(self.ears, axis=0)
+        towards = np.array(self.speaker) - centre
+        speaker = centre + towards / np.linalg.norm(towards) * distance
+        return Rig(tuple(speaker.tolist()), self.ears, self.speed_of_sound, self.origin)
+
+    def mirrored_paths(self, normals: np.ndarray, distances: np.ndarray) -> np.ndarray:
+        """First-order path lengths speaker -> plane -> ear (image source: the speaker mirrored in the plane).
+
+        Args:
+            normals: (P, 3) unit normals, camera axes.
+            distances: (P,) metres from the camera to each plane, points x of it having normal . x = distance.
+
+        Returns:
+            (P, 2) metres, one column per ear.
+        """
+        speaker = np.array(self.speaker)
+        images = speaker + 2.0 * (distances - normals @ speaker)[:, None] * normals
+        return np.linalg.norm(images[:, None, :] - np.array(self.ears)[None], axis=-1)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Rig:
+        """Read `rig.json`: {"speaker": [x, y, z], "ears": [[x, y, z], [x, y, z]], "speed_of_sound": 343}.
+
+        Raises:
+            CalibrationError: the file is missing, is not JSON, or lacks or misstates an entry.
+        """
+        try:
+            entries = json.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise CalibrationError(f"{path}: cannot be read as JSON ({error})") from None
+        if not isinstance(entries, dict) or not {"speaker", "ears"} <= entries.keys():
+            raise CalibrationError(f'{path}: a rig needs "speaker": [x, y, z] and "ears": [[..], [..]], metres')
+        try:
+            speaker = tuple(float(value) for value in entries["speaker"])
+            ears = tuple(tuple(float(value) for value in ear) for ear in entries["ears"])
+            speed = float(entries.get("speed_of_sound", SPEED_OF_SOUND))
+            origin = str(entries.get("origin", "known"))
+            return cls(speaker, ears, speed, origin)  # type: ignore[arg-type]
+        except (TypeError, ValueError, CalibrationError) as error:
+            raise CalibrationError(f"{path}: {error}") from None

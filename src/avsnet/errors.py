@@ -1,0 +1,45 @@
+"""One error type per kind of user mistake; each message names the file, the value and the mend."""
+
+
+class AvsnetError(Exception):
+    """What the command line prints as one line, without a traceback."""
+
+
+class ImageError(AvsnetError):
+    """A picture that is missing, empty, truncated, of zero size, or no picture at all."""
+
+
+class AudioError(AvsnetError):
+    """A recording that cannot be read as sound: missing, truncated, not a WAV, NaN, wrongly scaled."""
+
+
+class EchoError(AvsnetError):
+    """A readable recording that cannot give a scale: silent, no direct sound, too short, ambiguous."""
+
+
+class DepthError(AvsnetError):
+    """A depth map that cannot be used: wrong shape, not finite, no valid pixel."""
+
+
+class CalibrationError(AvsnetError):
+    """Camera intrinsics, a field of view or a `rig.json` that make no sense."""
+
+
+class ModelError(AvsnetError):
+    """An unknown model name, or a model file or folder that is missing, broken or undeclared."""
+
+
+class SampleError(AvsnetError):
+    """A sample or batch that breaks the contract of `avsnet.data.sample`."""
+
+
+class OptionError(AvsnetError):
+    """An option whose value is outside what it allows."""
+
+
+class OutputError(AvsnetError):
+    """An output path that cannot be written."""
+
+
+class MissingExtraError(AvsnetError):
+    """An optional library that is not installed; the message names the extra to install."""
