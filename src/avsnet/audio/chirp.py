@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.fft import fft, ifft, next_fast_len
+from scipy.signal import chirp
 
 SAMPLE_RATE = 44_100
 """Hertz; the rate of every BatVision recording."""
@@ -16,7 +17,9 @@ SAMPLE_RATE = 44_100
 def sweep(
     sample_rate: int = SAMPLE_RATE, duration: float = 0.003, low: float = 20.0, high: float = 20_000.0
 ) -> np.ndarray:
-    """The linear sweep sin(2 pi (low t + (high - low) t^2 / (2 duration))).
+    """The linear sweep cos(2 pi (low t + (high - low) t^2 / (2 duration))).
+
+    Cosine phase, as SciPy's: with it the direct sound of the real BatVision recording starts at the published sample.
 
     Args:
         sample_rate: hertz.
@@ -31,7 +34,7 @@ def sweep(
     (132,)
     """
     time = np.arange(round(duration * sample_rate)) / sample_rate
-    return np.sin(2.0 * np.pi * (low * time + (high - low) * time**2 / (2.0 * duration)))
+    return chirp(time, f0=low, t1=duration, f1=high, method="linear")
 
 
 def matched_filter(waveform: np.ndarray, template: np.ndarray) -> np.ndarray:

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from avsnet.errors import DepthError, ImageError
+from avsnet.models.resize import to_image_size, to_model_input
+
+
+def test_an_image_of_the_networks_size_passes_unchanged():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    batch = to_model_input(image, (5, 7))
+    assert batch.dtype == torch.float32
+    torch.testing.assert_close(batch[0].permute(1, 2, 0), torch.from_numpy(image).float() / 255)
+
+
+def test_sizes_are_height_and_width_in_that_order():
+    assert to_model_input(np.zeros((5, 7, 3), np.uint8), (3, 11)).shape == (1, 3, 3, 11)
+    assert to_image_size(np.zeros((3, 11)), (5, 7)).shape == (5, 7)
+
+
+def test_a_ramp_stays_a_ramp_with_pixel_centres_at_integer_coordinates():
+    # Pixel x of the small map lies at 4 x + 1.5 of the large one: (x + 0.5) s - 0.5.
+    small = np.tile(4.0 * np.arange(6) + 1.5, (4, 1))
+    large = to_image_size(small, (16, 24))
+    assert large.dtype == np.float32
+    np.testing.assert_allclose(large[:, 2:-2], np.tile(np.arange(24.0), (16, 1))[:, 2:-2], atol=1e-5)
+
+
+def test_shrinking_averages_a_checkerboard_away():
+    board = np.repeat((np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
+    inner = to_model_input(board, (8, 8))[..., 1:-1, 1:-1]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3)),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_what_is_no_rgb_picture_is_an_error(image):
+    with pytest.raises(ImageError, match=r"give \(H, W, 3\) uint8 RGB"):
+        to_model_input(image, (2, 2))
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 4, 4), (0, 4)])
+def test_what_is_no_map_is_an_error(shape):
+    with pytest.raises(DepthError, match=r"give \(h, w\)"):
+        to_image_size(np.zeros(shape), (2, 2))
