@@ -55,9 +55,7 @@ def slow_metrics(pred, target, valid) -> dict[str, float]:
 @pytest.mark.parametrize(("cap", "over_cap"), RULES)
 def test_every_image_gives_the_golden_metrics(images, cap, over_cap):
     expected = golden(cap, over_cap)
-    for pred, target, count, metrics in zip(
-        *images, expected["valid_pixels"], expected["per_image"], strict=True
-    ):
+    for pred, target, count, metrics in zip(*images, expected["valid_pixels"], expected["per_image"], strict=True):
         target, valid = valid_depth(target, cap, over_cap)
         assert valid.sum() == count
         if metrics is not None:

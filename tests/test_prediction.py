@@ -74,9 +74,7 @@ def test_the_npz_holds_everything_without_pickle(prediction, tmp_path):
 
 
 def test_an_npz_of_a_prediction_without_warnings_has_an_empty_list(prediction, tmp_path):
-    dataclasses.replace(prediction, warnings=(), confidence=0.75, weights_hash="ab12").save(
-        tmp_path / "a.npz"
-    )
+    dataclasses.replace(prediction, warnings=(), confidence=0.75, weights_hash="ab12").save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as entries:
         assert entries["warnings"].tolist() == [] and float(entries["confidence"]) == 0.75
         assert str(entries["weights_hash"]) == "ab12"

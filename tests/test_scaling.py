@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from avsnet.errors import DepthError, OptionError
-from avsnet.models.registry import OUTPUT_KINDS, METHODS, as_depth, scale_depth
+from avsnet.models.registry import OUTPUT_KINDS
+from avsnet.scaling import METHODS, as_depth, scale_depth
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "metrics"
 
@@ -115,7 +116,7 @@ def test_a_kind_whose_shift_is_open_is_refused(maps, kind):
 def test_unknown_names_are_answered_by_the_known_ones(maps):
     with pytest.raises(OptionError, match=r"'mean'.*" + ", ".join(METHODS)):
         scale_depth(*maps, kind="relative_depth", method="mean")
-    with pytest.raises(OptionError, match=r"'depth'.*" + ", ".join(KINDS)):
+    with pytest.raises(OptionError, match=r"'depth'.*" + ", ".join(OUTPUT_KINDS)):
         scale_depth(*maps, kind="depth")
 
 

@@ -58,9 +58,7 @@ def horizontal_fov(intrinsics: np.ndarray, width: int) -> float:
     return math.degrees(math.atan((centre + 0.5) / focal) + math.atan((width - 0.5 - centre) / focal))
 
 
-def resize_intrinsics(
-    intrinsics: np.ndarray, from_size: tuple[int, int], to_size: tuple[int, int]
-) -> np.ndarray:
+def resize_intrinsics(intrinsics: np.ndarray, from_size: tuple[int, int], to_size: tuple[int, int]) -> np.ndarray:
     """The intrinsics after the image was resized: fx' = s fx, cx' = (cx + 0.5) s - 0.5, and so for y.
 
     Args:
@@ -122,9 +120,7 @@ def _from_entries(entries: dict[str, object], width: int, height: int) -> np.nda
     except (TypeError, ValueError):
         raise CalibrationError(f"{', '.join(names)} must be numbers, in pixels") from None
     if not (0 < own_width < math.inf and 0 < own_height < math.inf):
-        raise CalibrationError(
-            f"width {own_width:g} and height {own_height:g}; give the calibrated image's size"
-        )
+        raise CalibrationError(f"width {own_width:g} and height {own_height:g}; give the calibrated image's size")
     if abs(own_width * height / (own_height * width) - 1.0) > 0.01:
         raise CalibrationError(
             f"calibrated at {own_width:g} x {own_height:g}, but the image is {width} x {height}: another "
@@ -170,19 +166,13 @@ def check_intrinsics(matrix: np.ndarray) -> np.ndarray:
     except (TypeError, ValueError):
         raise CalibrationError("intrinsics must be 3 x 3 numbers, in pixels") from None
     if matrix.shape != (3, 3):
-        raise CalibrationError(
-            f"intrinsics of shape {matrix.shape}; give [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"
-        )
+        raise CalibrationError(f"intrinsics of shape {matrix.shape}; give [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
     if not np.isfinite(matrix).all():
         raise CalibrationError("intrinsics hold a number that is not finite; calibrate again")
     if matrix[0, 0] <= 0.0 or matrix[1, 1] <= 0.0:
-        raise CalibrationError(
-            f"focal lengths {matrix[0, 0]:g}, {matrix[1, 1]:g}; both must be above 0 pixels"
-        )
+        raise CalibrationError(f"focal lengths {matrix[0, 0]:g}, {matrix[1, 1]:g}; both must be above 0 pixels")
     if matrix[1, 0] != 0.0 or not np.array_equal(matrix[2], [0.0, 0.0, 1.0]):
-        raise CalibrationError(
-            "intrinsics are not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]; are they transposed?"
-        )
+        raise CalibrationError("intrinsics are not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]; are they transposed?")
     return matrix
 
 

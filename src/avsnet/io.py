@@ -119,9 +119,7 @@ class Recording:
         if not np.isfinite(waveform).all():
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             value = waveform[channel, sample]
-            raise AudioError(
-                f"{name}: sample {sample} of channel {channel} is {value}; record or export it again"
-            )
+            raise AudioError(f"{name}: sample {sample} of channel {channel} is {value}; record or export it again")
         peak = float(np.abs(waveform).max())
         if peak > LARGEST_PEAK:
             raise AudioError(
@@ -252,9 +250,7 @@ def write_depth_npz(path: str | Path, /, **entries: object) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def write_ply(
-    path: str | Path, points: np.ndarray, colours: np.ndarray, *, comments: Sequence[str] = ()
-) -> None:
+def write_ply(path: str | Path, points: np.ndarray, colours: np.ndarray, *, comments: Sequence[str] = ()) -> None:
     """Write a coloured point cloud as binary little-endian PLY (x right, y down, z forward, metres).
 
     Args:

@@ -197,9 +197,7 @@ def _valid_pixels(
     pred = np.clip(pred[valid].astype(np.float64), minimum, maximum)
     target = target[valid].astype(np.float64)
     if not np.isfinite(pred).all():
-        raise DepthError(
-            f"pred: {np.sum(~np.isfinite(pred))} of {pred.size} valid pixels are NaN or infinite"
-        )
+        raise DepthError(f"pred: {np.sum(~np.isfinite(pred))} of {pred.size} valid pixels are NaN or infinite")
     unknown = ~(np.isfinite(target) & (target > 0.0))
     if unknown.any():
         raise DepthError(

@@ -93,9 +93,7 @@ class Prediction:
             points = unproject(self.depth, self.intrinsics)[self.valid]
             write_ply(path, points, self._colours(image)[self.valid], comments=self._provenance())
         else:
-            raise OptionError(
-                f"{path}: a prediction is saved as {', '.join(SUFFIXES)}, not {suffix or 'bare'!r}"
-            )
+            raise OptionError(f"{path}: a prediction is saved as {', '.join(SUFFIXES)}, not {suffix or 'bare'!r}")
 
     def _entries(self) -> dict[str, object]:
         """The NPZ's keys and values."""
@@ -122,9 +120,7 @@ class Prediction:
         image = np.asarray(image)
         if image.shape != (*self.depth.shape, 3) or image.dtype != np.uint8:
             wanted = (*self.depth.shape, 3)
-            raise DepthError(
-                f"image {image.shape} {image.dtype} must be {wanted} uint8, as large as the depth"
-            )
+            raise DepthError(f"image {image.shape} {image.dtype} must be {wanted} uint8, as large as the depth")
         return image
 
     def _provenance(self) -> list[str]:

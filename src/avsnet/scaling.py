@@ -15,6 +15,7 @@ import numpy as np
 from avsnet.errors import DepthError, OptionError
 from avsnet.models.registry import OUTPUT_KINDS
 
+
 @dataclass(frozen=True)
 class ScaledDepth:
     """A depth map in metres, and how it was brought there.

@@ -57,9 +57,7 @@ def slow_spectrogram(waveform: np.ndarray, n_fft: int, win_length: int, hop_leng
     return result
 
 
-@pytest.mark.parametrize(
-    ("name", "settings"), [("v2_full", "v2_full"), ("v2_cut30", "v2_cut30"), ("v1", "v1_window")]
-)
+@pytest.mark.parametrize(("name", "settings"), [("v2_full", "v2_full"), ("v2_cut30", "v2_cut30"), ("v1", "v1_window")])
 def test_original_settings_give_the_golden_spectrogram(golden, recording, name, settings):
     result = ORIGINAL_SETTINGS[settings](recording)
     assert list(result.shape) == golden[f"{name}_shape"].tolist()
@@ -69,9 +67,7 @@ def test_original_settings_give_the_golden_spectrogram(golden, recording, name, 
 
 
 @pytest.mark.parametrize("resize", ["antialias", "plain"])
-@pytest.mark.parametrize(
-    ("name", "settings"), [("v2_full", "v2_full"), ("v2_cut30", "v2_cut30"), ("v1", "v1_window")]
-)
+@pytest.mark.parametrize(("name", "settings"), [("v2_full", "v2_full"), ("v2_cut30", "v2_cut30"), ("v1", "v1_window")])
 def test_both_resizes_give_the_golden_spectrogram(golden, recording, name, settings, resize):
     result = replace(ORIGINAL_SETTINGS[settings], size=(256, 256), antialias=resize == "antialias")(recording)
     expected = golden[f"{name}_resize256_{resize}_stride4"]

@@ -120,9 +120,7 @@ def test_a_defect_of_a_sample_is_named_with_what_is_wanted(key, value, found):
 
 @pytest.mark.parametrize(("key", "value", "found"), BATCH_DEFECTS.values(), ids=BATCH_DEFECTS)
 def test_a_defect_of_a_batch_is_named_with_what_is_wanted(key, value, found):
-    with pytest.raises(
-        SampleError, match=rf"^{key}: found .*{found}.*, wanted .*B.*{SAMPLE_KEYS[key].meaning}"
-    ):
+    with pytest.raises(SampleError, match=rf"^{key}: found .*{found}.*, wanted .*B.*{SAMPLE_KEYS[key].meaning}"):
         check_sample(good_batch() | {key: value}, batched=True)
 
 

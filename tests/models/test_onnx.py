@@ -15,9 +15,7 @@ SIZE = (4, 6)
 DECLARED = {"output": "disparity", "layout": "NCHW", "size": list(SIZE)}
 
 
-def write_graph(
-    path, shape, nodes, raw_shape, *, inputs=("image",), outputs=("map",), type_=TensorProto.FLOAT
-):
+def write_graph(path, shape, nodes, raw_shape, *, inputs=("image",), outputs=("map",), type_=TensorProto.FLOAT):
     """A graph of `nodes` from `image` (of `shape`) to `map` (of `raw_shape`)."""
     graph = helper.make_graph(
         nodes,
@@ -31,9 +29,7 @@ def write_graph(
 
 
 def mean_of_channels(keepdims=1, outputs=("map",)):
-    return [
-        helper.make_node("ReduceMean", ["image", "channels"], [name], keepdims=keepdims) for name in outputs
-    ]
+    return [helper.make_node("ReduceMean", ["image", "channels"], [name], keepdims=keepdims) for name in outputs]
 
 
 @pytest.fixture
@@ -124,9 +120,7 @@ def test_other_weights_are_refused(nchw):
 
 def test_without_a_side_file_the_error_names_all_that_is_missing_and_shows_an_example(nchw):
     nchw.with_suffix(".json").unlink()
-    with pytest.raises(
-        ModelError, match=r'no .*toy\.json to declare "output", "layout", "size".*"NCHW"'
-    ) as error:
+    with pytest.raises(ModelError, match=r'no .*toy\.json to declare "output", "layout", "size".*"NCHW"') as error:
         create_model(f"onnx:{nchw}")
     assert "\n" not in str(error.value)
 
@@ -173,9 +167,7 @@ def test_a_wrong_entry_is_an_error_that_names_it_and_its_rule(nchw, name, value)
 
 def test_an_unknown_entry_is_an_error_that_lists_the_known_ones(nchw):
     declare(nchw, scale=2)
-    with pytest.raises(
-        ModelError, match='unknown entry "scale"; known are output, layout, size, output_scale'
-    ):
+    with pytest.raises(ModelError, match='unknown entry "scale"; known are output, layout, size, output_scale'):
         create_model(f"onnx:{nchw}")
 
 
@@ -206,14 +198,10 @@ def test_without_onnxruntime_the_error_names_the_extra(nchw, monkeypatch):
         create_model(f"onnx:{nchw}")
 
 
-@pytest.mark.parametrize(
-    ("inputs", "outputs"), [(("image", "other"), ("map",)), (("image",), ("map", "more"))]
-)
+@pytest.mark.parametrize(("inputs", "outputs"), [(("image", "other"), ("map",)), (("image",), ("map", "more"))])
 def test_a_graph_with_several_inputs_or_outputs_is_an_error(tmp_path, inputs, outputs):
     nodes = mean_of_channels(outputs=outputs)
-    path = write_graph(
-        tmp_path / "toy.onnx", [1, 3, *SIZE], nodes, [1, 1, *SIZE], inputs=inputs, outputs=outputs
-    )
+    path = write_graph(tmp_path / "toy.onnx", [1, 3, *SIZE], nodes, [1, 1, *SIZE], inputs=inputs, outputs=outputs)
     declare(path)
     with pytest.raises(ModelError, match=f"the graph has {len(inputs)} inputs and {len(outputs)} outputs"):
         create_model(f"onnx:{path}")

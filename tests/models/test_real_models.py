@@ -19,9 +19,7 @@ from avsnet.models.resize import to_image_size, to_model_input
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 CAP = 10.0  # metres
 
-pytestmark = pytest.mark.skipif(
-    not REAL.is_dir(), reason="the real models and pairs (../shared/real) are absent"
-)
+pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real models and pairs (../shared/real) are absent")
 
 
 def hololens_pairs():

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from avsnet.audio.alignment import direct_sound
-from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
+from avsnet.audio.chirp import SAMPLE_RATE, matched_filter
 from avsnet.audio.rig import Rig
 from avsnet.errors import AudioError, EchoError
 
@@ -27,12 +27,14 @@ class Echo:
         waveform: (C, N) float64 at 44 100 Hz; C = 2, or 1 where only one microphone works.
         ears: which ear each row is, 0 = left, 1 = right.
         direct: sample index of the direct sound.
+        template: (M,) what was played, at 44 100 Hz.
         warnings: one line for each thing a user should know.
     """
 
     waveform: np.ndarray
     ears: tuple[int, ...]
     direct: int
+    template: np.ndarray
     warnings: tuple[str, ...] = ()
 
 
@@ -45,7 +47,7 @@ def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Ec
     Args:
         waveform: (2, N), (1, N) or (N,) in -1..1, row 0 = left.
         sample_rate: hertz.
-        rig: whose speaker-to-ear paths tell left from right; None = the assumed rig.
+        rig: what was played, and the speaker-to-ear paths that tell left from right; None = the assumed rig.
 
     Returns:
         The `Echo`.
@@ -81,13 +83,13 @@ def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Ec
         warnings.append(f"resampled from {sample_rate} Hz to {SAMPLE_RATE} Hz{lost}")
     if waveform.shape[1] < _MIN_AFTER_DIRECT * SAMPLE_RATE:
         raise EchoError(f"too short: {waveform.shape[1] / SAMPLE_RATE * 1000:.1f} ms of sound, at least 10 ms needed")
-    template = sweep()
+    template = rig.emitted
     direct = direct_sound(waveform, template=template)
     if waveform.shape[1] - direct < _MIN_AFTER_DIRECT * SAMPLE_RATE:
         raise EchoError("too short: the recording ends within 10 ms of its direct sound")
     if len(ears) == 2:
         warnings += _swapped_ears(waveform, template, direct, rig)
-    return Echo(waveform, ears, direct, tuple(warnings))
+    return Echo(waveform, ears, direct, template, tuple(warnings))
 
 
 def _clipped_fraction(waveform: np.ndarray) -> float:

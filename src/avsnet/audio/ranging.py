@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
+from avsnet.audio.chirp import SAMPLE_RATE, matched_filter
 from avsnet.audio.echo import Echo, listen
 from avsnet.audio.rig import Rig
 
@@ -46,6 +46,7 @@ class RangeProfile:
 
     Args:
         range: (R,) metres from the camera, every `RANGE_STEP`.
+        delay: (R,) seconds after the direct sound at which a surface at that range is heard, mean over the ears.
         strength: (R,) amplitude relative to the direct sound, both ears' energies averaged.
         prominence: (R,) strength over its local average, as a natural logarithm: what stands out of the decay.
         reflections: nearest first.
@@ -53,6 +54,7 @@ class RangeProfile:
     """
 
     range: np.ndarray
+    delay: np.ndarray
     strength: np.ndarray
     prominence: np.ndarray
     reflections: tuple[Reflection, ...]
@@ -66,7 +68,7 @@ class RangeProfile:
 
 def echo_energy(echo: Echo) -> np.ndarray:
     """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms, 1 at the direct sound."""
-    envelope = np.abs(matched_filter(echo.waveform, sweep()))
+    envelope = np.abs(matched_filter(echo.waveform, echo.template))
     energy = uniform_filter1d(envelope**2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
     return energy / energy[:, echo.direct : echo.direct + 3].max(axis=1, keepdims=True)
 
@@ -121,13 +123,14 @@ def range_profile(
     inside = (arrivals <= energy.shape[1] - 1).all(axis=1)
     ranges, arrivals = ranges[inside], arrivals[inside]
     heard = np.mean(
-        [np.interp(arrivals[:, row], np.arange(energy.shape[1]), energy[row]) for row in range(len(energy))], axis=0
+        [np.interp(arrivals[:, row], np.arange(energy.shape[1]), energy[row]) for row in range(len(energy))],
+        axis=0,
     )
     delay = arrivals.mean(axis=1) - echo.direct
     dead = delay < _DEAD_TIME * SAMPLE_RATE
     heard[dead] = 0.0
     metres = _BACKGROUND / 2 * rig.speed_of_sound
-    background = np.maximum(local_mean(heard, ~dead, round(metres / RANGE_STEP)), 1e-20)
+    background = local_mean(heard, ~dead, round(metres / RANGE_STEP)) + _side_lobes(echo.template, delay)
     prominence = np.where(dead, 0.0, 0.5 * np.log(np.maximum(heard / background, 1e-20)))
     cells = max(1, int(delay[-1] / SAMPLE_RATE * 20_000))  # independent values: bandwidth times duration
     reflections = []
@@ -135,11 +138,16 @@ def range_profile(
         confidence = float((-np.expm1(-heard[index] / background[index])) ** cells)
         if confidence >= _MIN_CONFIDENCE:
             level = float(10 * np.log10(heard[index]))
-            reflections.append(
-                Reflection(float(ranges[index]), float(delay[index] / SAMPLE_RATE), level, confidence)
-            )
+            reflections.append(Reflection(float(ranges[index]), float(delay[index] / SAMPLE_RATE), level, confidence))
     said = (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings)
-    return RangeProfile(ranges, np.sqrt(heard), prominence, tuple(reflections), said)
+    return RangeProfile(ranges, delay / SAMPLE_RATE, np.sqrt(heard), prominence, tuple(reflections), said)
+
+
+def _side_lobes(template: np.ndarray, delay: np.ndarray) -> np.ndarray:
+    """Energy that the direct sound itself leaves `delay` samples later, through the sweep's abrupt ends."""
+    envelope = np.abs(matched_filter(np.pad(template, (0, len(template))), template))
+    skirt = np.maximum.accumulate(envelope[::-1])[::-1] ** 2
+    return np.interp(delay, np.arange(len(skirt)), skirt, right=0.0) + 1e-20
 
 
 def local_mean(values: np.ndarray, counted: np.ndarray, width: int) -> np.ndarray:

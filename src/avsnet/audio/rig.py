@@ -6,12 +6,16 @@ Source: `rig.json` of the project's contracts; speaker and ears in camera axes (
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import soxr
 
-from avsnet.errors import CalibrationError
+from avsnet.audio.chirp import SAMPLE_RATE, sweep
+from avsnet.errors import AudioError, CalibrationError
+from avsnet.io import read_wav
 
 SPEED_OF_SOUND = 343.0
 """Metres per second, dry air at 20 degrees Celsius."""
@@ -27,6 +31,10 @@ class Rig:
         speed_of_sound: metres per second.
         origin: where the geometry comes from: `"assumed"` (the default rig), `"known"` (given by the user)
             or `"calibrated"` (measured). Every result repeats it.
+        template: (M,) what the speaker played, at 44 100 Hz; None = the 3 ms sweep.
+
+    Raises:
+        CalibrationError: positions that are not finite metres, or an impossible speed of sound.
     """
 
     speaker: tuple[float, float, float] = (0.0, 0.10, 0.05)
@@ -36,17 +44,24 @@ class Rig:
     )
     speed_of_sound: float = SPEED_OF_SOUND
     origin: str = field(default="assumed", compare=False)
+    template: np.ndarray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        positions = np.array([self.speaker, *self.ears], dtype=float)
-        if positions.shape != (3, 3) or not np.isfinite(positions).all():
+        places = [self.speaker, *self.ears]
+        if len(places) != 3 or any(len(place) != 3 for place in places) or not np.isfinite(places).all():
             raise CalibrationError("rig: speaker and both ears need three finite coordinates in metres each")
+        positions = np.array(places)
         if np.abs(positions).max() > 3.0:
             raise CalibrationError(
                 f"rig: a coordinate of {np.abs(positions).max():g} m is no rig; give metres, not millimetres"
             )
         if not 300.0 <= self.speed_of_sound <= 400.0:
             raise CalibrationError(f"rig: speed of sound {self.speed_of_sound:g} m/s is outside 300 to 400")
+
+    @property
+    def emitted(self) -> np.ndarray:
+        """(M,) what the speaker played, at 44 100 Hz."""
+        return sweep() if self.template is None else self.template
 
     @property
     def direct_paths(self) -> np.ndarray:
@@ -62,7 +77,7 @@ class Rig:
         centre = np.mean(self.ears, axis=0)
         towards = np.array(self.speaker) - centre
         speaker = centre + towards / np.linalg.norm(towards) * distance
-        return Rig(tuple(speaker.tolist()), self.ears, self.speed_of_sound, self.origin)
+        return replace(self, speaker=tuple(speaker.tolist()))
 
     def mirrored_paths(self, normals: np.ndarray, distances: np.ndarray) -> np.ndarray:
         """First-order path lengths speaker -> plane -> ear (image source: the speaker mirrored in the plane).
@@ -80,22 +95,40 @@ class Rig:
 
     @classmethod
     def from_json(cls, path: str | Path) -> Rig:
-        """Read `rig.json`: {"speaker": [x, y, z], "ears": [[x, y, z], [x, y, z]], "speed_of_sound": 343}.
+        """Read `rig.json`.
+
+        It holds `"speaker": [x, y, z]` and `"ears": [[x, y, z], [x, y, z]]` in metres, and may hold
+        `"speed_of_sound"` in m/s, `"origin"` (`"known"` unless it says `"calibrated"`), and either
+        `"sweep": {"low": 20, "high": 20000, "duration": 0.003}` in hertz and seconds or `"template": "played.wav"`,
+        a recording of what was played, beside the file.
 
         Raises:
             CalibrationError: the file is missing, is not JSON, or lacks or misstates an entry.
         """
+        path = Path(path)
         try:
-            entries = json.loads(Path(path).read_text())
+            entries = json.loads(path.read_text())
         except (OSError, ValueError) as error:
             raise CalibrationError(f"{path}: cannot be read as JSON ({error})") from None
         if not isinstance(entries, dict) or not {"speaker", "ears"} <= entries.keys():
             raise CalibrationError(f'{path}: a rig needs "speaker": [x, y, z] and "ears": [[..], [..]], metres')
+        unknown = entries.keys() - {"speaker", "ears", "speed_of_sound", "origin", "sweep", "template"}
+        if unknown:
+            raise CalibrationError(f"{path}: unknown entry {sorted(unknown)[0]!r}")
         try:
-            speaker = tuple(float(value) for value in entries["speaker"])
-            ears = tuple(tuple(float(value) for value in ear) for ear in entries["ears"])
-            speed = float(entries.get("speed_of_sound", SPEED_OF_SOUND))
-            origin = str(entries.get("origin", "known"))
-            return cls(speaker, ears, speed, origin)  # type: ignore[arg-type]
-        except (TypeError, ValueError, CalibrationError) as error:
+            return cls(
+                speaker=tuple(float(value) for value in entries["speaker"]),  # type: ignore[arg-type]
+                ears=tuple(tuple(float(value) for value in ear) for ear in entries["ears"]),  # type: ignore[arg-type]
+                speed_of_sound=float(entries.get("speed_of_sound", SPEED_OF_SOUND)),
+                origin=str(entries.get("origin", "known")),
+                template=_template(entries, path.parent),
+            )
+        except (TypeError, ValueError, AudioError, CalibrationError) as error:
             raise CalibrationError(f"{path}: {error}") from None
+
+
+def _template(entries: dict[str, Any], folder: Path) -> np.ndarray:
+    if "template" in entries:
+        played = read_wav(folder / entries["template"])
+        return soxr.resample(played.waveform[0].astype(np.float64), played.sample_rate, SAMPLE_RATE)
+    return sweep(SAMPLE_RATE, **{key: float(value) for key, value in entries.get("sweep", {}).items()})

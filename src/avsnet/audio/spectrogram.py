@@ -70,9 +70,7 @@ def spectrogram(
         found = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
         raise SampleError(f"waveform: found {found}, wanted a float tensor with values within -1..1")
     if waveform.ndim == 0 or waveform.numel() == 0:
-        raise SampleError(
-            f"waveform: found shape {tuple(waveform.shape)}, wanted (..., N) with something in it"
-        )
+        raise SampleError(f"waveform: found shape {tuple(waveform.shape)}, wanted (..., N) with something in it")
     if samples is not None:
         # A negative padding cuts.
         waveform = F.pad(waveform, (0, samples - waveform.shape[-1]))
@@ -127,9 +125,7 @@ class SpectrogramSettings:
         if isinstance(self.size, list):
             # JSON and YAML know no tuples.
             object.__setattr__(self, "size", tuple(self.size))
-        _check_settings(
-            self.n_fft, self.win_length, self.hop_length, self.samples, self.size, self.compression
-        )
+        _check_settings(self.n_fft, self.win_length, self.hop_length, self.samples, self.size, self.compression)
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """`spectrogram` of a (..., N) waveform with these settings: (..., F, T)."""
@@ -181,13 +177,9 @@ def _check_settings(
     if samples is not None and (not isinstance(samples, int) or samples <= n_fft // 2):
         raise OptionError(f"samples: found {samples!r}, wanted None or more than n_fft // 2 = {n_fft // 2}")
     if size is not None and (
-        not isinstance(size, tuple)
-        or len(size) != 2
-        or not all(isinstance(side, int) and side > 0 for side in size)
+        not isinstance(size, tuple) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size)
     ):
-        raise OptionError(
-            f"size: found {size!r}, wanted None or (F, T), two positive whole numbers of pixels"
-        )
+        raise OptionError(f"size: found {size!r}, wanted None or (F, T), two positive whole numbers of pixels")
     if compression not in COMPRESSIONS:
         raise OptionError(f"compression: found {compression!r}, wanted one of {', '.join(COMPRESSIONS)}")
 

@@ -82,9 +82,7 @@ def check_sample(sample: Mapping[str, Any], batched: bool = False) -> None:
     if not isinstance(sample, Mapping):
         raise SampleError(f"sample: found {type(sample).__name__}, wanted a dict")
     if not any(key in sample for key in _SOURCES):
-        raise SampleError(
-            f"sample: found the keys {list(sample)}, wanted one of {', '.join(_SOURCES)} at least"
-        )
+        raise SampleError(f"sample: found the keys {list(sample)}, wanted one of {', '.join(_SOURCES)} at least")
     if "waveform" in sample and "sample_rate" not in sample:
         raise SampleError(f"sample_rate: found none, wanted {SAMPLE_KEYS['sample_rate'].describe(batched)}")
     # What each letter stands for here, and which key said so first.
@@ -99,9 +97,7 @@ def check_sample(sample: Mapping[str, Any], batched: bool = False) -> None:
             raise SampleError(f"valid: found {unknown} pixels whose depth is 0, wanted {wanted}")
 
 
-def _defect(
-    key: str, entry: Entry, value: Any, batched: bool, sizes: dict[str, tuple[int, str]]
-) -> str | None:
+def _defect(key: str, entry: Entry, value: Any, batched: bool, sizes: dict[str, tuple[int, str]]) -> str | None:
     """What is wrong with a value, most basic first; None if nothing is. Enters its sizes into `sizes`."""
     shape = _shape(entry, value, batched)
     # A batch may have one sample rate for all.

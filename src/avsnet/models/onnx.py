@@ -119,13 +119,9 @@ class OnnxDepthModel(torch.nn.Module):
         if raw.ndim == 4 and raw.shape[0] == 1 and 1 in (raw.shape[1], raw.shape[3]):
             raw = raw[:, 0] if raw.shape[1] == 1 else raw[..., 0]
         if raw.ndim != 3 or raw.shape[0] != 1 or raw.size == 0:
-            raise ModelError(
-                f"{self.path}: output of shape {raw.shape} is no map (1, 1, h, w) or (1, h, w, 1)"
-            )
+            raise ModelError(f"{self.path}: output of shape {raw.shape} is no map (1, 1, h, w) or (1, h, w, 1)")
         if not np.isfinite(raw).all():
-            raise ModelError(
-                f"{self.path}: the output has NaN or infinite values; is it normalised as declared?"
-            )
+            raise ModelError(f"{self.path}: the output has NaN or infinite values; is it normalised as declared?")
         return np.maximum(raw.astype(np.float32) * np.float32(self.output_scale), np.float32(self.output_min))
 
 
@@ -156,9 +152,7 @@ def read_declaration(path: Path, entries: dict[str, Any]) -> dict[str, Any]:
     if missing:
         names = ", ".join(f'"{name}"' for name in missing)
         where = f"{side} lacks" if side.exists() else f"there is no {side} to declare"
-        raise ModelError(
-            f"{path}: {where} {names}; write for example {EXAMPLE} there, or give them as options"
-        )
+        raise ModelError(f"{path}: {where} {names}; write for example {EXAMPLE} there, or give them as options")
     for name, value in declared.items():
         if name not in _RULES:
             raise ModelError(f'{path}: unknown entry "{name}"; known are {", ".join(_RULES)}')
@@ -218,9 +212,7 @@ def _open_session(path: Path, layout: str, size: tuple[int, int]) -> Any:
     expected = [1, 3, *size] if layout == "NCHW" else [1, *size, 3]
     shape = inputs[0].shape
     # A free dimension has a name, or None, in place of a number.
-    fits = len(shape) == 4 and all(
-        not isinstance(n, int) or n == m for n, m in zip(shape, expected, strict=True)
-    )
+    fits = len(shape) == 4 and all(not isinstance(n, int) or n == m for n, m in zip(shape, expected, strict=True))
     if not fits:
         raise ModelError(
             f"{path}: the graph takes {shape}, but layout {layout} and size {list(size)} declare {expected}"

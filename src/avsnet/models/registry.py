@@ -180,9 +180,7 @@ def _takes(factory: Callable[..., Any], option: str) -> bool:
     return option in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def _check_options(
-    name: str, factory: Callable[..., Any], options: dict[str, Any], positional: int = 0
-) -> None:
+def _check_options(name: str, factory: Callable[..., Any], options: dict[str, Any], positional: int = 0) -> None:
     unknown = [option for option in options if not _takes(factory, option)]
     if unknown:
         known = ", ".join(list(inspect.signature(factory).parameters)[positional:]) or "none"

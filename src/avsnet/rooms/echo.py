@@ -109,9 +109,7 @@ def second_order(quads: Quads, speaker: np.ndarray, ear: np.ndarray) -> tuple[np
     keep = np.flatnonzero(good1 & good2 & front)
     first, second, point1, point2, image2 = (rows[keep] for rows in (first, second, point1, point2, image2))
     speakers, ears = np.broadcast_to(speaker, point1.shape), np.broadcast_to(ear, point1.shape)
-    free = ~(
-        occluded(quads, speakers, point1) | occluded(quads, point1, point2) | occluded(quads, point2, ears)
-    )
+    free = ~(occluded(quads, speakers, point1) | occluded(quads, point1, point2) | occluded(quads, point2, ears))
     lengths = np.linalg.norm(image2[free] - ear, axis=1)
     return np.stack([first, second], 1)[free], np.stack([point1, point2], 1)[free], lengths
 

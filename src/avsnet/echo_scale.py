@@ -1,0 +1,220 @@
+"""The scale of a depth map by ear, without training: which k makes its planes explain the echo best?
+
+Every dominant plane of the map, moved to k times its distance, predicts when its first-order echo reaches each ear.
+Where the recording stands out of its own decay at those moments, k gains evidence. Which surface an echo speaks of
+thus follows from geometry alone. The evidence of one plane is a density ratio blurred along log k by what the map's
+shape may err in that plane's distance; planes multiply; the posterior over k is the confidence.
+
+All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.py`), before any real recording.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.echo import Echo, listen
+from avsnet.audio.ranging import arrival_samples, echo_energy, local_mean
+from avsnet.audio.rig import Rig
+from avsnet.errors import DepthError, EchoError
+from avsnet.planes import Foot, Plane, find_planes
+
+_STEP = 0.002  # of log k
+_MEDIAN_RANGE = (0.15, 25.0)  # metres: medians of depth that are searched
+_ROOM = (2.5, 0.8)  # prior of the median depth: its middle in metres, its deviation in log
+_METRIC = 1.0  # prior of a metric model's scale error: deviation in log
+
+# Three readings of the map: tolerance of its planes, error floor and shape error that go with it (all relative).
+_READINGS = ((0.015, 0.004, 0.01), (0.04, 0.015, 0.08), (0.08, 0.02, 0.15))
+_UNEXPLAINED = 40.0  # log price of a reading that leaves every pixel off its planes
+
+_DEAD_TIME = 0.0012  # seconds after the direct sound
+_BACKGROUND = 0.023  # seconds
+_SLOPE, _QUIET, _LOUD = 2.0, -1.0, 3.0  # evidence = slope * clip(log energy over local mean, quiet, loud)
+_NORMALISER = 1.5  # about the mean of exp(evidence) where there is no echo
+_ECHOES = {Foot.SEEN: 0.85, Foot.OUTSIDE: 0.5, Foot.HIDDEN: 0.1, Foot.OPEN: 0.1}  # chance that a plane is heard
+_FULL_SHARE = 0.15  # of the picture; smaller planes are heard less
+_WITNESS = 0.4  # power of each plane's evidence: one loud echo may speak for several planes, so they are no
+# independent witnesses
+
+_PEAK = 0.15  # half width in log k of what counts as one scale
+_FAR = 0.30  # distance in log k from which another scale is a different answer
+_ALIKE = 0.7  # the second scale's share of the first's probability from which neither is believed
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A plane at the scale found: where it is and whether it was heard.
+
+    Args:
+        distance: metres from the camera, along the plane's normal.
+        delay: seconds after the direct sound at which its echo is due, mean over the ears.
+        evidence: log density ratio of the recording there; positive = heard.
+    """
+
+    distance: float
+    delay: float
+    evidence: float
+
+
+@dataclass(frozen=True)
+class EchoScale:
+    """The scale that an echo gives to a map.
+
+    Args:
+        scale: metres per unit of the map, the posterior's highest peak.
+        confidence: probability that the scale lies within 15 % of it.
+        log_scale: (S,) grid of log k.
+        posterior: (S,) probability on that grid, sum 1.
+        arrivals: the map's planes at that scale.
+        warnings: one line for each thing a user should know.
+    """
+
+    scale: float
+    confidence: float
+    log_scale: np.ndarray
+    posterior: np.ndarray
+    arrivals: tuple[Arrival, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether a scale more than 35 % away is nearly as probable: then neither is to be believed."""
+        return second_scale(self)[1] > _ALIKE
+
+
+def scale_from_echo(
+    depth: np.ndarray,
+    valid: np.ndarray,
+    intrinsics: np.ndarray,
+    waveform: np.ndarray,
+    sample_rate: int,
+    rig: Rig | None = None,
+    *,
+    metric: bool = False,
+) -> EchoScale:
+    """Find the factor that brings a relative depth map to metres.
+
+    Args:
+        depth: (H, W) depth along the optical axis in any unit (disparity is inverted beforehand).
+        valid: (H, W) bool.
+        intrinsics: (3, 3) pixels of this map.
+        waveform: (2, N), (1, N) or (N,) in -1..1, row 0 = left.
+        sample_rate: hertz.
+        rig: speaker and ears; None = the assumed rig, and the warnings say so.
+        metric: the map comes from a metric model, whose scale is wrong by a factor of three rather than thirty.
+
+    Returns:
+        The `EchoScale`.
+
+    Raises:
+        DepthError: no valid pixel, or no plane in the map.
+        EchoError: silent, no direct sound, too short; or two far scales explain the echo alike.
+    """
+    result = posterior_from_echo(depth, valid, intrinsics, waveform, sample_rate, rig, metric=metric)
+    if result.ambiguous:
+        second = second_scale(result)[0]
+        raise EchoError(
+            f"ambiguous: the echo fits the picture at {result.scale:.3g} and at {second:.3g} metres per unit alike; "
+            "give the rig's geometry and the camera's field of view, or one known distance"
+        )
+    return result
+
+
+def posterior_from_echo(
+    depth: np.ndarray,
+    valid: np.ndarray,
+    intrinsics: np.ndarray,
+    waveform: np.ndarray,
+    sample_rate: int,
+    rig: Rig | None = None,
+    *,
+    metric: bool = False,
+) -> EchoScale:
+    """As `scale_from_echo`, but an ambiguous echo gives its best scale instead of an error."""
+    rig = rig or Rig()
+    echo = listen(waveform, sample_rate, rig)
+    valid = valid & (depth > 0) & np.isfinite(depth)
+    if not valid.any():
+        raise DepthError("no valid pixel: the map is empty")
+    depth = np.where(valid, depth, 0.0).astype(np.float64)
+    median = float(np.median(depth[valid]))
+    log_scale = np.arange(np.log(_MEDIAN_RANGE[0] / median), np.log(_MEDIAN_RANGE[1] / median), _STEP)
+    prior = -0.5 * ((log_scale + np.log(median / _ROOM[0])) / _ROOM[1]) ** 2
+    if metric:
+        prior -= 0.5 * (log_scale / _METRIC) ** 2
+    loudness = _loudness(echo)
+    readings, scores = [], []
+    for tolerance, floor, shape_error in _READINGS:
+        planes, unexplained = find_planes(depth, valid, intrinsics, tolerance)
+        evidence = [_evidence(plane, loudness, echo, rig, log_scale) for plane in planes]
+        score = prior - _UNEXPLAINED * unexplained
+        for plane, ratio in zip(planes, evidence, strict=True):
+            blur = np.hypot(floor, shape_error * plane.spread) / _STEP
+            heard = _ECHOES[plane.foot] * min(1.0, np.sqrt(plane.share / _FULL_SHARE))
+            score = score + _WITNESS * np.log1p(heard * (gaussian_filter1d(ratio, blur, mode="nearest") - 1.0))
+        readings.append((planes, evidence))
+        scores.append(score)
+    if not any(planes for planes, _ in readings):
+        raise DepthError("no plane in the map: nothing in it can be expected to mirror sound")
+    posterior = np.exp(np.logaddexp.reduce(scores) - np.max(scores))
+    posterior /= posterior.sum()
+    best = int(np.argmax(gaussian_filter1d(posterior, 0.02 / _STEP, mode="constant")))
+    planes, evidence = readings[int(np.argmax([score[best] for score in scores]))]
+    arrivals = tuple(
+        _arrival(plane, ratio[best], echo, rig, float(np.exp(log_scale[best])))
+        for plane, ratio in zip(planes, evidence, strict=True)
+    )
+    return EchoScale(
+        float(np.exp(log_scale[best])),
+        float(posterior[np.abs(log_scale - log_scale[best]) < _PEAK].sum()),
+        log_scale,
+        posterior,
+        arrivals,
+        (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings),
+    )
+
+
+def _loudness(echo: Echo) -> np.ndarray:
+    """(C, N) log of the energy over its local mean, 0 up to the end of the direct sound."""
+    energy = echo_energy(echo)
+    counted = np.arange(energy.shape[1]) > echo.direct + _DEAD_TIME * SAMPLE_RATE
+    peaks = maximum_filter1d(energy, 5, axis=1)
+    width = round(_BACKGROUND * SAMPLE_RATE)
+    over = np.stack([row / np.maximum(local_mean(row, counted, width), 1e-20) for row in peaks])
+    return np.where(counted, np.log(np.maximum(over, 1e-3)), 0.0)
+
+
+def _evidence(plane: Plane, loudness: np.ndarray, echo: Echo, rig: Rig, log_scale: np.ndarray) -> np.ndarray:
+    """(S,) density ratio of what is heard at the plane's moment, for every scale; 1 where nothing can be heard."""
+    distances = np.exp(log_scale) * plane.distance
+    paths = rig.mirrored_paths(np.broadcast_to(plane.normal, (len(distances), 3)), distances)
+    arrivals = arrival_samples(echo, rig, paths[:, list(echo.ears)])
+    samples = np.arange(loudness.shape[1])
+    heard = np.mean([np.interp(arrivals[:, row], samples, values) for row, values in enumerate(loudness)], axis=0)
+    ratio = np.exp(_SLOPE * np.clip(heard, _QUIET, _LOUD)) / _NORMALISER
+    outside = (arrivals < echo.direct + _DEAD_TIME * SAMPLE_RATE) | (arrivals > samples[-1])
+    return np.where(outside.any(axis=1), 1.0, ratio)
+
+
+def _arrival(plane: Plane, ratio: float, echo: Echo, rig: Rig, scale: float) -> Arrival:
+    distance = scale * plane.distance
+    paths = rig.mirrored_paths(plane.normal[None], np.array([distance]))[:, list(echo.ears)]
+    delay = float(arrival_samples(echo, rig, paths).mean() - echo.direct) / SAMPLE_RATE
+    return Arrival(distance, delay, float(np.log(ratio)))
+
+
+def second_scale(found: EchoScale) -> tuple[float, float]:
+    """The best scale that is a different answer.
+
+    Returns:
+        That scale, metres per unit of the map; its probability as a share of the first scale's.
+    """
+    far = np.abs(found.log_scale - np.log(found.scale)) > _FAR
+    window = np.ones(2 * int(_PEAK / _STEP) + 1)
+    mass = np.convolve(np.where(far, found.posterior, 0.0), window, mode="same")
+    best = int(np.argmax(mass))
+    return float(np.exp(found.log_scale[best])), float(mass[best]) / max(found.confidence, 1e-12)

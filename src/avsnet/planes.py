@@ -1,0 +1,150 @@
+"""The dominant planes of a depth map: which surfaces can mirror a sound, and how well the map knows where they are.
+
+A plane n . x = d is fitted through m = n / d, because 1 = m . x makes the residual 1 - m . x the *relative* depth
+error along a ray, which is what a depth model errs in: near and far pixels weigh alike, and the fit is linear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from avsnet.geometry import unproject
+
+_GRID = 64  # columns the map is thinned to; planes need no more
+_PATCHES = (5, 9, 15)  # grid cells; sides of the squares that propose planes
+_PROPOSALS = 130  # of each size
+_MIN_SHARE = 0.03  # of the known pixels
+_MAX_PLANES = 10
+_CELLS = 6  # shape errors are taken as independent between sixths of the picture
+
+
+class Foot(Enum):
+    """What stands where the perpendicular from the camera meets the plane, the point that mirrors the rig's sound."""
+
+    SEEN = "seen"  # the plane itself
+    OUTSIDE = "outside"  # outside the picture: the plane is extrapolated
+    HIDDEN = "hidden"  # something nearer
+    OPEN = "open"  # something farther: the plane ends before
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One plane of a map.
+
+    Args:
+        normal: (3,) unit vector, camera axes, pointing away from the camera.
+        distance: from the camera, in the map's unit.
+        share: of the known pixels that lie on it.
+        spread: relative error of `distance` for a relative shape error of 1, from the fit's covariance.
+        foot: what stands where it would mirror sound.
+    """
+
+    normal: np.ndarray
+    distance: float
+    share: float
+    spread: float
+    foot: Foot
+
+
+def find_planes(
+    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, tolerance: float
+) -> tuple[list[Plane], float]:
+    """Take the best plane, remove its pixels, repeat while one holds 3 % of the picture.
+
+    Args:
+        depth: (H, W) any unit, along the optical axis.
+        valid: (H, W) bool.
+        intrinsics: (3, 3) pixels.
+        tolerance: relative depth error up to which a pixel lies on a plane.
+
+    Returns:
+        The planes, largest share first, at most 10; the share of the known pixels that lies on none.
+    """
+    step = max(1, depth.shape[1] // _GRID)
+    points = unproject(depth, intrinsics)[::step, ::step]
+    known = valid[::step, ::step]
+    proposals = _proposals(points, known)
+    flat, free, total = points.reshape(-1, 3), known.ravel().copy(), max(1, int(known.sum()))
+    if not len(proposals):
+        return [], 1.0
+    near = np.abs(1.0 - flat @ proposals.T) < tolerance
+    planes: list[Plane] = []
+    while len(planes) < _MAX_PLANES:
+        members = near & free[:, None]
+        best = int(np.argmax(members.sum(axis=0)))
+        inside, m = members[:, best], proposals[best]
+        if inside.sum() < _MIN_SHARE * total:
+            break
+        for _ in range(3):
+            refined = _fit(flat[inside])
+            closer = (np.abs(1.0 - flat @ refined) < tolerance) & free
+            if closer.sum() < _MIN_SHARE * total:
+                break
+            inside, m = closer, refined
+        planes.append(_plane(m, inside, flat, points.shape[:2], total, depth, valid, intrinsics, tolerance))
+        free &= ~inside
+    return planes, float(free.sum()) / total
+
+
+def _plane(
+    m: np.ndarray,
+    inside: np.ndarray,
+    points: np.ndarray,
+    grid: tuple[int, int],
+    total: int,
+    depth: np.ndarray,
+    valid: np.ndarray,
+    intrinsics: np.ndarray,
+    tolerance: float,
+) -> Plane:
+    length = float(np.linalg.norm(m))
+    normal, distance = m / length, 1.0 / length
+    rows, columns = np.unravel_index(np.flatnonzero(inside), grid)
+    cell = (rows * _CELLS // grid[0]) * _CELLS + columns * _CELLS // grid[1]
+    members = points[inside]
+    scatter = members.T @ members / len(members)
+    covariance = np.linalg.inv(scatter + 1e-9 * np.trace(scatter) * np.eye(3)) / len(np.unique(cell))
+    spread = float(np.sqrt(m @ covariance @ m)) / length**2
+    foot = _foot(normal * distance, depth, valid, intrinsics, tolerance)
+    return Plane(normal, distance, float(inside.sum()) / total, spread, foot)
+
+
+def _foot(point: np.ndarray, depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, tolerance: float) -> Foot:
+    height, width = depth.shape
+    if point[2] <= 0.0:
+        return Foot.OUTSIDE
+    column, row, _ = np.rint(intrinsics @ point / point[2]).astype(int)
+    if not (0 <= row < height and 0 <= column < width and valid[row, column]):
+        return Foot.OUTSIDE
+    gap = np.log(depth[row, column] / point[2])
+    if abs(gap) < 3.0 * tolerance:
+        return Foot.SEEN
+    return Foot.HIDDEN if gap < 0.0 else Foot.OPEN
+
+
+def _proposals(points: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(P, 3) planes m through small squares of the grid; the same for the same size of map."""
+    rng = np.random.default_rng(0)
+    height, width = known.shape
+    found = []
+    for size in _PATCHES:
+        if size > min(height, width):
+            continue
+        for row, column in zip(
+            rng.integers(0, height - size + 1, _PROPOSALS),
+            rng.integers(0, width - size + 1, _PROPOSALS),
+            strict=True,
+        ):
+            square = slice(row, row + size), slice(column, column + size)
+            if known[square].mean() >= 0.6:
+                found.append(_fit(points[square][known[square]]))
+    return np.array(found).reshape(-1, 3)
+
+
+def _fit(points: np.ndarray) -> np.ndarray:
+    """Least squares of 1 = m . x."""
+    scatter = points.T @ points
+    return np.linalg.solve(scatter + 1e-9 * np.trace(scatter) * np.eye(3), points.sum(axis=0))
