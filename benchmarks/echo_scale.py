@@ -91,7 +91,9 @@ def rows_of(task: tuple[str, int]) -> list[dict[str, object]]:
 
 def summarise(rows: list[dict[str, object]]) -> None:
     """Print medians of |error| over all rooms, and over those that the rule answers."""
-    print(f"{'condition':44s} {'rooms':>5s} {'median':>7s} {'< 0.2':>6s} {'refused':>8s} {'answered':>9s} {'prior':>6s}")
+    print(
+        f"{'condition':44s} {'rooms':>5s} {'median':>7s} {'< 0.2':>6s} {'refused':>8s} {'answered':>9s} {'prior':>6s}"
+    )
     for condition in CONDITIONS:
         for domain in ("offices", "historic", "both"):
             chosen = [r for r in rows if r["condition"] == condition and domain in (r["domain"], "both")]

@@ -33,13 +33,19 @@ _UNEXPLAINED = 40.0  # log price of a reading that leaves every pixel off its pl
 
 _DEAD_TIME = 0.0012  # seconds after the direct sound
 _BACKGROUND = 0.023  # seconds
-_SLOPE, _QUIET, _LOUD = 2.0, -1.0, 3.0  # evidence = slope * clip(log energy over local mean, quiet, loud)
-_NORMALISER = 1.5  # about the mean of exp(evidence) where there is no echo
+_EARLY = 0.057  # seconds after the direct sound, 10 m of range, in which the loudest echo is sought
+_LOUDEST = 0.99  # quantile of what is heard there
+# evidence = 2 clip(prominence, -1, 3) + 2 clip(level, -2.5, 1) - 0.8: about the log density ratio of both, at true
+# arrivals over anywhere, in the rooms
+_PROMINENCE = (2.0, -1.0, 3.0)
+_LEVEL = (2.0, -2.5, 1.0)
+_OFFSET = -0.8
 _ECHOES = {Foot.SEEN: 0.85, Foot.OUTSIDE: 0.5, Foot.HIDDEN: 0.1, Foot.OPEN: 0.1}  # chance that a plane is heard
 _FULL_SHARE = 0.15  # of the picture; smaller planes are heard less
 _WITNESS = 0.4  # power of each plane's evidence: one loud echo may speak for several planes, so they are no
 # independent witnesses
 
+_SHARPNESS = 2.0  # power of the posterior at which its confidence agreed with how often it was right in the rooms
 _PEAK = 0.15  # half width in log k of what counts as one scale
 _FAR = 0.30  # distance in log k from which another scale is a different answer
 _ALIKE = 0.7  # the second scale's share of the first's probability from which neither is believed
@@ -146,11 +152,11 @@ def posterior_from_echo(
     prior = -0.5 * ((log_scale + np.log(median / _ROOM[0])) / _ROOM[1]) ** 2
     if metric:
         prior -= 0.5 * (log_scale / _METRIC) ** 2
-    loudness = _loudness(echo)
+    log_ratio = _log_ratio(echo, rig)
     readings, scores = [], []
     for tolerance, floor, shape_error in _READINGS:
         planes, unexplained = find_planes(depth, valid, intrinsics, tolerance)
-        evidence = [_evidence(plane, loudness, echo, rig, log_scale) for plane in planes]
+        evidence = [_evidence(plane, log_ratio, echo, rig, log_scale) for plane in planes]
         score = prior - _UNEXPLAINED * unexplained
         for plane, ratio in zip(planes, evidence, strict=True):
             blur = np.hypot(floor, shape_error * plane.spread) / _STEP
@@ -160,7 +166,8 @@ def posterior_from_echo(
         scores.append(score)
     if not any(planes for planes, _ in readings):
         raise DepthError("no plane in the map: nothing in it can be expected to mirror sound")
-    posterior = np.exp(np.logaddexp.reduce(scores) - np.max(scores))
+    log_posterior = _SHARPNESS * np.logaddexp.reduce(scores)
+    posterior = np.exp(log_posterior - log_posterior.max())
     posterior /= posterior.sum()
     best = int(np.argmax(gaussian_filter1d(posterior, 0.02 / _STEP, mode="constant")))
     planes, evidence = readings[int(np.argmax([score[best] for score in scores]))]
@@ -178,26 +185,33 @@ def posterior_from_echo(
     )
 
 
-def _loudness(echo: Echo) -> np.ndarray:
-    """(C, N) log of the energy over its local mean, 0 up to the end of the direct sound."""
+def _log_ratio(echo: Echo, rig: Rig) -> np.ndarray:
+    """(C, N) how much more likely each sample is at a mirror's echo than elsewhere, as a log density ratio.
+
+    Two things tell an echo: its prominence, the energy over its local mean, whatever the decay; and its level, the
+    energy times the path squared, which spreading leaves alone, over the loudest such level of the early echo.
+    """
     energy = echo_energy(echo)
-    counted = np.arange(energy.shape[1]) > echo.direct + _DEAD_TIME * SAMPLE_RATE
-    peaks = maximum_filter1d(energy, 5, axis=1)
+    after = (np.arange(energy.shape[1]) - echo.direct) / SAMPLE_RATE
+    counted = after > _DEAD_TIME
+    peaks = np.maximum(maximum_filter1d(energy, 5, axis=1), 1e-12)
     width = round(_BACKGROUND * SAMPLE_RATE)
-    over = np.stack([row / np.maximum(local_mean(row, counted, width), 1e-20) for row in peaks])
-    return np.where(counted, np.log(np.maximum(over, 1e-3)), 0.0)
+    prominence = np.log(peaks / np.stack([np.maximum(local_mean(row, counted, width), 1e-12) for row in peaks]))
+    path = np.maximum(after, 0.0) * rig.speed_of_sound + rig.direct_paths.min()
+    level = np.log(peaks * path**2)
+    level -= np.quantile(level[:, counted & (after < _EARLY)], _LOUDEST)
+    return _PROMINENCE[0] * np.clip(prominence, *_PROMINENCE[1:]) + _LEVEL[0] * np.clip(level, *_LEVEL[1:]) + _OFFSET
 
 
-def _evidence(plane: Plane, loudness: np.ndarray, echo: Echo, rig: Rig, log_scale: np.ndarray) -> np.ndarray:
+def _evidence(plane: Plane, log_ratio: np.ndarray, echo: Echo, rig: Rig, log_scale: np.ndarray) -> np.ndarray:
     """(S,) density ratio of what is heard at the plane's moment, for every scale; 1 where nothing can be heard."""
     distances = np.exp(log_scale) * plane.distance
     paths = rig.mirrored_paths(np.broadcast_to(plane.normal, (len(distances), 3)), distances)
     arrivals = arrival_samples(echo, rig, paths[:, list(echo.ears)])
-    samples = np.arange(loudness.shape[1])
-    heard = np.mean([np.interp(arrivals[:, row], samples, values) for row, values in enumerate(loudness)], axis=0)
-    ratio = np.exp(_SLOPE * np.clip(heard, _QUIET, _LOUD)) / _NORMALISER
+    samples = np.arange(log_ratio.shape[1])
+    heard = np.mean([np.interp(arrivals[:, row], samples, values) for row, values in enumerate(log_ratio)], axis=0)
     outside = (arrivals < echo.direct + _DEAD_TIME * SAMPLE_RATE) | (arrivals > samples[-1])
-    return np.where(outside.any(axis=1), 1.0, ratio)
+    return np.where(outside.any(axis=1), 1.0, np.exp(heard))
 
 
 def _arrival(plane: Plane, ratio: float, echo: Echo, rig: Rig, scale: float) -> Arrival:

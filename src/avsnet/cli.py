@@ -1,0 +1,252 @@
+"""The command line: `avsnet VERB`, a verb being a plain function whose signature is its flags.
+
+What a verb needs is imported inside it, so that `avsnet --help` answers at once. Flags are written with dashes;
+jsonargparse, which reads them off the signature, knows only underscores, so they are mapped here.
+"""
+
+import difflib
+import inspect
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import avsnet
+from avsnet.errors import AvsnetError, OptionError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def demo(*, out: str, domain: str = "offices", seed: int = 0) -> int:
+    """Make a room, its picture and its echo, and find the scale by ear; needs no data.
+
+    Args:
+        out: folder for the pictures, the depth and the echo.
+        domain: kind of room, offices or historic.
+        seed: draws the room, the unknown unit and the noise.
+    """
+    from avsnet.demo import demo
+    from avsnet.predict_files import check_writable
+
+    if seed < 0:
+        raise OptionError(f"seed {seed} is below 0")
+    check_writable(Path(out))
+    print(demo(Path(out), domain, seed))
+    return 0
+
+
+def predict(
+    image: str,
+    *,
+    depth_model: str,
+    out: str,
+    echo: str | None = None,
+    scale_from: str = "auto",
+    fov: float | None = None,
+    intrinsics: str | None = None,
+    rig: str | None = None,
+    ply: bool = False,
+    model_output: str | None = None,
+    model_layout: str | None = None,
+    model_size: str | None = None,
+) -> int:
+    """Turn a picture, or a folder of pictures, into depth in metres.
+
+    Writes <picture>_depth.png (16-bit millimetres), <picture>_depth.npz and <picture>_panel.png.
+
+    Args:
+        image: a picture, or a folder of them.
+        depth_model: a name that `avsnet models` lists, or onnx:PATH.
+        out: folder to write to.
+        echo: WAV of the echo; for a folder of pictures the folder of their WAVs, which have the same stem or the
+            same number at its end.
+        scale_from: auto, none, ranging, or known:x,y,metres (the depth at one pixel of the picture).
+        fov: horizontal field of view in degrees.
+        intrinsics: camera file, in place of fov.
+        rig: rig.json, where speaker and ears sit.
+        ply: also write <picture>_depth.ply, a point cloud; a bare --ply will do.
+        model_output: for onnx:PATH without a side file, what its numbers mean, such as disparity.
+        model_layout: likewise, NCHW or NHWC.
+        model_size: likewise, height,width of its input in pixels.
+    """
+    from tqdm import tqdm
+
+    from avsnet.audio.rig import Rig
+    from avsnet.predict import scale_source
+    from avsnet.predict_files import check_writable, jobs, run
+
+    folder = Path(out)
+    check_writable(folder)
+    many = os.path.isdir(image)
+    if many and folder.resolve() == Path(image).resolve():
+        raise OptionError(f"{out}: holds the pictures; give another folder, or results would become pictures")
+    to_do = jobs(Path(image), None if echo is None else Path(echo))
+    model = _model(depth_model, model_output, model_layout, model_size)
+    scale_source(scale_from, model.info, echo is not None)  # type: ignore[arg-type]  # one mistake, not one a picture
+    options: dict[str, Any] = {"scale_from": scale_from, "fov": fov, "intrinsics": intrinsics, "ply": ply}
+    options["rig"] = None if rig is None else Rig.from_json(rig)
+    if not many:
+        print(run(to_do[0], model, folder, **options))
+        return 0
+    failures = []
+    for job in tqdm(to_do, unit="picture", file=sys.stderr):
+        try:
+            tqdm.write(run(job, model, folder, **options), file=sys.stdout)
+        except AvsnetError as error:
+            failures.append(f"{job.image.name}: {_one_line(error)}")
+    if failures:
+        print(f"avsnet: {len(failures)} of {len(to_do)} pictures failed:", *failures, sep="\n  ", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def models() -> int:
+    """List the depth models by name, with what they give and their licences."""
+    from avsnet.models.registry import PREFIXES, list_models, model_info
+
+    names = list_models()
+    rows = [("name", "gives", "parameters", "code licence", "weights licence", "source")]
+    for info in map(model_info, names):
+        count = "unknown" if info.parameters is None else f"{info.parameters:,}"
+        rows.append((info.name, info.output, count, info.code_licence, info.weights_licence, info.source))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if names:
+        print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+    else:
+        print("No network of its own is registered yet.")
+    print("Networks of others, by prefix: " + ", ".join(f"{prefix}:PATH" for prefix in PREFIXES))
+    return 0
+
+
+def _model(name: str, output: str | None, layout: str | None, size: str | None) -> "torch.nn.Module":
+    """The depth model with its default weights; what an ONNX file does not tell may be told by flags."""
+    from avsnet.models.registry import create_model
+
+    entries: dict[str, object] = {"output": output, "layout": layout, "size": size}
+    if size is not None:
+        if not re.fullmatch(r"\d+,\d+", size):
+            raise OptionError(f"--model-size is {size!r}, but must be height,width in pixels, such as 224,224")
+        entries["size"] = [int(side) for side in size.split(",")]
+    return create_model(name, weights="default", **{key: value for key, value in entries.items() if value is not None})
+
+
+VERBS: dict[str, Callable[..., int]] = {"demo": demo, "models": models, "predict": predict}
+"""Every verb of the command line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after `avsnet`; None takes the process's own.
+
+    Returns:
+        Exit code: 0; 1 if some files of a folder failed; 2 for a mistake, which is told in one line; 130 if
+        interrupted; 141 if nobody reads the output any more.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    try:
+        code = _command(words)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("avsnet: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The interpreter flushes at exit; let it do so into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (AvsnetError, OSError) as error:
+        print(f"avsnet: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _command(words: list[str]) -> int:
+    verb = words[0] if words else "--help"
+    if verb in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if verb in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"avsnet {version('avsnet')}")
+        return 0
+    if verb not in VERBS:
+        nearest = difflib.get_close_matches(verb, VERBS, 1)
+        guess = f"did you mean {nearest[0]}? " if nearest else ""
+        raise OptionError(f"unknown verb {verb!r}; {guess}verbs: {', '.join(VERBS)}")
+    return _call(verb, words[1:])
+
+
+def _help() -> str:
+    lines = ["usage: avsnet VERB [FLAGS]", "", (avsnet.__doc__ or "").splitlines()[0], "", "verbs:"]
+    lines += [f"  {name:<8} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    return "\n".join([*lines, "", "avsnet VERB --help lists the flags of a verb; avsnet --version, the version."])
+
+
+def _call(name: str, words: list[str]) -> int:
+    """Read the words by the verb's signature and call it."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    verb = VERBS[name]
+    parser = ArgumentParser(prog=f"avsnet {name}", exit_on_error=False, allow_abbrev=False)
+    parser.add_function_arguments(verb, as_positional=True)
+    if {"-h", "--help"} & set(words):
+        print(_dashes(parser.format_help()).rstrip())
+        return 0
+    try:
+        options = parser.parse_args(_underscores(words, verb))
+    except ArgumentError as error:
+        raise OptionError(f"{_clear(str(error), verb)}; avsnet {name} --help lists the flags") from None
+    return verb(**options.as_dict())
+
+
+def _underscores(words: list[str], verb: Callable[..., int]) -> list[str]:
+    """The words with flags as jsonargparse knows them; values are left alone, a bare switch is switched on."""
+    switches = {name for name, option in inspect.signature(verb).parameters.items() if option.annotation is bool}
+    mapped: list[str] = []
+    for position, word in enumerate(words):
+        if word == "--":
+            return mapped + words[position:]
+        flag, equals, value = word.partition("=")
+        if flag.startswith("--"):
+            flag = "--" + flag[2:].replace("-", "_")
+            following = words[position + 1 : position + 2]
+            if flag[2:] in switches and not equals and following not in (["true"], ["false"]):
+                equals, value = "=", "true"
+        mapped.append(flag + equals + value)
+    return mapped
+
+
+def _dashes(text: str) -> str:
+    """Flags in a text as users write them."""
+    return re.sub(r"--\w+", lambda flag: flag[0].replace("_", "-"), text)
+
+
+def _clear(message: str, verb: Callable[..., int]) -> str:
+    """The parser's message in one line, with flags as users write them."""
+    parameters = inspect.signature(verb).parameters
+    flags = {name: _dashes(f"--{name}") for name, option in parameters.items() if option.kind is option.KEYWORD_ONLY}
+    if message.startswith("the following arguments are required: "):
+        names = message.partition(": ")[2].split(", ")
+        return f"missing: {', '.join(flags.get(name, name.upper()) for name in names)}"
+    if message.startswith("unrecognized arguments: "):
+        word = message.partition(": ")[2].split()[0].partition("=")[0]
+        nearest = difflib.get_close_matches(_dashes(word), flags.values(), 1) if word.startswith("--") else []
+        return f"unknown argument {_dashes(word)}" + (f", did you mean {nearest[0]}?" if nearest else "")
+    key, value = re.search(r'key "(\w+)"', message), re.search(r"(?:Given|Got) value: (.*)", message)
+    if key and value:
+        annotation = parameters[key[1]].annotation
+        wanted = "true or false" if annotation is bool else "a whole number" if annotation is int else "a number"
+        return f"{flags.get(key[1], key[1])} is {value[1]!r}, but must be {wanted}"
+    return _dashes(_one_line(message))
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

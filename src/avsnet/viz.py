@@ -1,0 +1,231 @@
+"""Pictures for people: depth in colours, and the panel that shows a prediction with its reasons.
+
+Near is warm, unknown is grey, and every axis names its unit. The panel is laid out in inches, so that nothing
+overlaps whatever the picture's shape and however much there is to say.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from avsnet.echo_scale import Arrival
+from avsnet.io import atomic_path
+from avsnet.predict import Hearing
+from avsnet.prediction import Prediction
+
+COLOUR_MAP = "Spectral"
+"""Red at its low end, hence for near."""
+
+UNKNOWN = 128
+"""The grey of pixels without depth."""
+
+_DPI = 110
+_WIDTH, _LEFT, _RIGHT = 12.0, 0.75, 0.4  # inches: the figure and its margins
+_PICTURE = 4.75  # inches: width of one picture
+_LINE = 0.22  # inches: height of a line of text
+_AXIS = 0.65  # inches: an axis' numbers and its name
+_TITLE = 0.35  # inches: what stands over a picture or over a profile
+_PROFILE = 2.2  # inches: height of the range profile
+_LABEL = 0.65  # inches: width of a distance written over the profile
+_WRAP = 115  # characters in a line of the header
+_DYNAMIC_RANGE = 55.0  # dB shown of a range profile
+
+
+def colour_depth(depth: np.ndarray, valid: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Paint a depth map: near is warm, far is cold, unknown is grey.
+
+    Args:
+        depth: (H, W) any unit.
+        valid: (H, W) bool.
+        limits: the depths of the warmest and of the coldest colour; what lies beyond takes the end's colour.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    >>> colour_depth(np.array([[1.0, 0.0]]), np.array([[True, False]]), (1.0, 2.0)).tolist()
+    [[[158, 1, 66], [128, 128, 128]]]
+    """
+    shares = Normalize(*limits, clip=True)(np.where(valid, depth, limits[0]))
+    colours = matplotlib.colormaps[COLOUR_MAP](np.asarray(shares), bytes=True)[..., :3]
+    return np.where(valid[..., None], colours, np.uint8(UNKNOWN))
+
+
+def unit(prediction: Prediction) -> str:
+    """What one unit of the prediction's depth is: `"m"`, or `"model units"` where nothing gave metres."""
+    known = prediction.kind == "metric_depth" or prediction.scale_source != "none"
+    return "m" if known else "model units"
+
+
+def summary(prediction: Prediction) -> str:
+    """The numbers of a prediction in one line: its median depth, and the scale with its source."""
+    known = prediction.depth[prediction.valid]
+    median = f"{np.median(known):.3g} {unit(prediction)}" if known.size else "unknown"
+    scale = "scale untouched"
+    if prediction.scale_source != "none":
+        scale = f"scale {prediction.scale:.4g} from {prediction.scale_source}"
+    if prediction.confidence is not None:
+        scale += f", confidence {prediction.confidence:.2f}"
+    return f"median depth {median}, {scale}, model {prediction.model}"
+
+
+def panel(image: np.ndarray, prediction: Prediction, hearing: Hearing | None = None) -> Figure:
+    """Show the picture, its depth and, where there was an echo, what was heard at which range.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        prediction: of that image.
+        hearing: as `predict_and_hear` gives it.
+
+    Returns:
+        A figure that belongs to no window and no global state; `save_figure` writes it.
+    """
+    lines = _header(prediction)
+    height, width = prediction.depth.shape
+    # A very flat or very tall picture keeps a height that can be read, and is centred in it.
+    picture = float(np.clip(_PICTURE * height / width, 1.2, 6.0))
+    labels = _place_labels(hearing) if hearing else []
+    over_profile = _TITLE + _LINE * (1 + max((label.row for label in labels), default=0))
+    profile = over_profile + _PROFILE + _AXIS if hearing else 0.0
+    total = _LINE * (len(lines) + 1) + _TITLE + picture + _AXIS + profile
+    figure = Figure(figsize=(_WIDTH, total), dpi=_DPI, facecolor="white")
+
+    def axes_at(left: float, top: float, wide: float, high: float) -> Axes:
+        """Axes from inches, counted from the upper left corner."""
+        return figure.add_axes((left / _WIDTH, 1.0 - (top + high) / total, wide / _WIDTH, high / total))
+
+    for number, (line, style) in enumerate(lines):
+        y = 1.0 - _LINE * (number + 0.7) / total
+        figure.text(_LEFT / _WIDTH, y, line, va="top", fontsize=10, parse_math=False, **style)
+    top = _LINE * (len(lines) + 1) + _TITLE
+    right = _LEFT + _PICTURE + 0.75
+    limits = _limits(prediction)
+    _show(axes_at(_LEFT, top, _PICTURE, picture), image, "picture")
+    painted = colour_depth(prediction.depth, prediction.valid, limits)
+    _show(axes_at(right, top, _PICTURE, picture), painted, "depth (grey: unknown)")
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(*limits), COLOUR_MAP),
+        cax=axes_at(right + _PICTURE + 0.15, top, 0.15, picture),
+        label=f"depth ({unit(prediction)})",
+    )
+    bar.ax.invert_yaxis()  # near, the warm end, on top
+    if hearing:
+        top += picture + _AXIS + over_profile
+        _show_profile(axes_at(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PROFILE), hearing, labels)
+    return figure
+
+
+def save_figure(path: str | Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """An arrival over the range profile: where it is drawn, and in which row its distance is written."""
+
+    arrival: Arrival
+    range: float
+    row: int
+
+
+def _place_labels(hearing: Hearing) -> list[_Label]:
+    """Each arrival that the profile reaches; distances that would touch are written in different rows."""
+    profile = hearing.profile
+    # Below the rig's own size the delay falls with range; from its minimum on it can be looked up.
+    start = int(np.argmin(profile.delay))
+    width = _LABEL / (_WIDTH - _LEFT - _RIGHT) * _reach(hearing)
+    ends: list[float] = []  # of the last label in each row
+    labels = []
+    for arrival in sorted(hearing.arrivals, key=lambda arrival: arrival.delay):
+        if not profile.delay[start] <= arrival.delay <= profile.delay[-1]:
+            continue
+        x, row = float(np.interp(arrival.delay, profile.delay[start:], profile.range[start:])), 0
+        if arrival.evidence > 0.0:
+            row = next((number for number, end in enumerate(ends) if end <= x - width / 2), len(ends))
+            ends[row : row + 1] = [x + width / 2]
+        labels.append(_Label(arrival, x, row))
+    return labels
+
+
+def _reach(hearing: Hearing) -> float:
+    """Metres up to which the profile is drawn: the farthest plane heard and some more, but not under 4 m."""
+    heard = [arrival.distance for arrival in hearing.arrivals if arrival.evidence > 0.0]
+    return min(float(hearing.profile.range[-1]), max(4.0, 1.3 * max(heard, default=3.0)))
+
+
+def _show_profile(axes: Axes, hearing: Hearing, labels: list[_Label]) -> None:
+    profile = hearing.profile
+    heard = profile.strength > 0.0  # what belongs to the direct sound is 0
+    level = 20.0 * np.log10(np.where(heard, profile.strength, np.nan))
+    shown = level[heard & (profile.range <= _reach(hearing))]
+    peak = float(shown.max()) if shown.size else 0.0
+    bottom = max(peak - _DYNAMIC_RANGE, float(shown.min()) if shown.size else -1.0) - 2.0
+    axes.set_xlim(0.0, _reach(hearing))
+    axes.set_ylim(bottom, peak + 3.0)
+    axes.axvspan(0.0, float(profile.range[heard].min(initial=profile.range[-1])), color="0.9", label="direct sound")
+    for label in labels:
+        if label.arrival.evidence <= 0.0:
+            axes.axvline(label.range, color="0.6", linestyle=":", linewidth=1.0, label="plane not heard")
+            continue
+        axes.axvline(
+            label.range, color="tab:red", linewidth=1.4, label="plane heard (mean over the ears), and its distance"
+        )
+        above = 0.04 + _LINE / _PROFILE * label.row
+        text = f"{label.arrival.distance:.2f} m"
+        over = axes.get_xaxis_transform()  # metres across, shares of the axes' height up
+        axes.text(label.range, 1.0 + above, text, transform=over, ha="center", va="bottom", fontsize=9, color="tab:red")
+    axes.plot(profile.range, level, color="tab:blue", linewidth=0.9, label="echo")
+    axes.set_xlabel("range (m), as of a surface straight ahead")
+    axes.set_ylabel("strength (dB re direct sound)")
+    unique = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    rows = max((label.row for label in labels), default=0)
+    axes.legend(
+        unique.values(),
+        unique.keys(),
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0 + _LINE / _PROFILE * (rows + 1)),
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+        borderaxespad=0.0,
+    )
+
+
+def _show(axes: Axes, pixels: np.ndarray, title: str) -> None:
+    axes.imshow(pixels)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("x (pixels)")
+    axes.set_ylabel("y (pixels)")
+
+
+def _limits(prediction: Prediction) -> tuple[float, float]:
+    """The depths between which the colours run: all but the 1 % nearest and farthest pixels."""
+    known = prediction.depth[prediction.valid]
+    near, far = np.percentile(known, (1.0, 99.0)) if known.size else (0.0, 1.0)
+    margin = max(0.0, 0.02 * abs(near) - (far - near))  # a flat map still has a colour bar
+    return float(near - margin / 2), float(far + margin / 2)
+
+
+def _header(prediction: Prediction) -> list[tuple[str, dict[str, Any]]]:
+    """The lines over the panel: what was found, what was assumed, what to beware of."""
+    said: list[tuple[str, dict[str, Any]]] = [(summary(prediction), {"fontweight": "bold"})]
+    said += [(text, {}) for text in prediction.assumptions]
+    said += [(f"warning: {text}", {"color": "darkred"}) for text in prediction.warnings]
+    # A file's name may hold bytes that are no text.
+    plain = [(text.encode("utf-8", "replace").decode(), style) for text, style in said]
+    return [(line, style) for text, style in plain for line in textwrap.wrap(text, _WRAP, subsequent_indent="    ")]
