@@ -13,7 +13,7 @@ import numpy as np
 
 from avsnet.geometry import unproject
 
-_GRID = 64  # columns the map is thinned to; planes need no more
+_GRID = 64  # columns, at least, that the map is thinned to; planes need no more
 _PATCHES = (5, 9, 15)  # grid cells; sides of the squares that propose planes
 _PROPOSALS = 130  # of each size
 _MIN_SHARE = 0.03  # of the known pixels
@@ -25,7 +25,7 @@ class Foot(Enum):
     """What stands where the perpendicular from the camera meets the plane, the point that mirrors the rig's sound."""
 
     SEEN = "seen"  # the plane itself
-    OUTSIDE = "outside"  # outside the picture: the plane is extrapolated
+    OUTSIDE = "outside"  # outside the picture, or unknown: the plane is extrapolated
     HIDDEN = "hidden"  # something nearer
     OPEN = "open"  # something farther: the plane ends before
 
@@ -63,58 +63,56 @@ def find_planes(
     Returns:
         The planes, largest share first, at most 10; the share of the known pixels that lies on none.
     """
-    step = max(1, depth.shape[1] // _GRID)
-    points = unproject(depth, intrinsics)[::step, ::step]
-    known = valid[::step, ::step]
+    thin = max(1, depth.shape[1] // _GRID)
+    known = valid[::thin, ::thin]
+    points = unproject(depth[::thin, ::thin], np.diag([1 / thin, 1 / thin, 1.0]) @ intrinsics)
     proposals = _proposals(points, known)
-    flat, free, total = points.reshape(-1, 3), known.ravel().copy(), max(1, int(known.sum()))
     if not len(proposals):
         return [], 1.0
+    flat, free = points.reshape(-1, 3), known.ravel().copy()
+    fewest = _MIN_SHARE * free.sum()
     near = np.abs(1.0 - flat @ proposals.T) < tolerance
     planes: list[Plane] = []
     while len(planes) < _MAX_PLANES:
         members = near & free[:, None]
         best = int(np.argmax(members.sum(axis=0)))
         inside, m = members[:, best], proposals[best]
-        if inside.sum() < _MIN_SHARE * total:
+        if inside.sum() < fewest:
             break
         for _ in range(3):
             refined = _fit(flat[inside])
             closer = (np.abs(1.0 - flat @ refined) < tolerance) & free
-            if closer.sum() < _MIN_SHARE * total:
+            if closer.sum() < fewest:
                 break
             inside, m = closer, refined
-        planes.append(_plane(m, inside, flat, points.shape[:2], total, depth, valid, intrinsics, tolerance))
+        length = float(np.linalg.norm(m))
+        planes.append(
+            Plane(
+                normal=m / length,
+                distance=1.0 / length,
+                share=float(inside.sum() / known.sum()),
+                spread=_spread(m, points, inside.reshape(known.shape)),
+                foot=_foot(m / length**2, depth, valid, intrinsics, tolerance),
+            )
+        )
         free &= ~inside
-    return planes, float(free.sum()) / total
+    return planes, float(free.sum() / known.sum())
 
 
-def _plane(
-    m: np.ndarray,
-    inside: np.ndarray,
-    points: np.ndarray,
-    grid: tuple[int, int],
-    total: int,
-    depth: np.ndarray,
-    valid: np.ndarray,
-    intrinsics: np.ndarray,
-    tolerance: float,
-) -> Plane:
-    length = float(np.linalg.norm(m))
-    normal, distance = m / length, 1.0 / length
-    rows, columns = np.unravel_index(np.flatnonzero(inside), grid)
-    cell = (rows * _CELLS // grid[0]) * _CELLS + columns * _CELLS // grid[1]
+def _spread(m: np.ndarray, points: np.ndarray, inside: np.ndarray) -> float:
+    """Relative error of the distance 1 / |m| if each cell of the picture errs by 1, from the fit's covariance."""
     members = points[inside]
+    height, width = inside.shape
+    rows, columns = np.nonzero(inside)
+    cells = np.unique(rows * _CELLS // height * _CELLS + columns * _CELLS // width)
     scatter = members.T @ members / len(members)
-    covariance = np.linalg.inv(scatter + 1e-9 * np.trace(scatter) * np.eye(3)) / len(np.unique(cell))
-    spread = float(np.sqrt(m @ covariance @ m)) / length**2
-    foot = _foot(normal * distance, depth, valid, intrinsics, tolerance)
-    return Plane(normal, distance, float(inside.sum()) / total, spread, foot)
+    covariance = np.linalg.inv(scatter + 1e-9 * np.trace(scatter) * np.eye(3)) / len(cells)
+    return float(np.sqrt(m @ covariance @ m) / (m @ m))
 
 
 def _foot(point: np.ndarray, depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, tolerance: float) -> Foot:
     height, width = depth.shape
-    if point[2] <= 0.0:
+    if point[2] <= 0.01 * np.linalg.norm(point):  # beside or behind the camera
         return Foot.OUTSIDE
     column, row, _ = np.rint(intrinsics @ point / point[2]).astype(int)
     if not (0 <= row < height and 0 <= column < width and valid[row, column]):

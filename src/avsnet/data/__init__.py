@@ -1,1 +1,1 @@
-
+"""What goes in: the sample contract."""
