@@ -92,7 +92,7 @@ def rows_of(task: tuple[str, int]) -> list[dict[str, object]]:
 def summarise(rows: list[dict[str, object]]) -> None:
     """Print medians of |error| over all rooms, and over those that the rule answers."""
     print(
-        f"{'condition':44s} {'rooms':>5s} {'median':>7s} {'< 0.2':>6s} {'refused':>8s} {'answered':>9s} {'prior':>6s}"
+        f"{'condition':52s} {'rooms':>5s} {'median':>7s} {'< 0.2':>6s} {'refused':>8s} {'answered':>9s} {'prior':>6s}"
     )
     for condition in CONDITIONS:
         for domain in ("offices", "historic", "both"):
@@ -102,7 +102,7 @@ def summarise(rows: list[dict[str, object]]) -> None:
             prior = np.median([abs(float(r["prior"])) for r in chosen])
             answered = np.median(errors[~refused]) if (~refused).any() else np.nan
             print(
-                f"{condition + ', ' + domain:44s} {len(chosen):5d} {np.median(errors):7.3f} "
+                f"{condition + ', ' + domain:52s} {len(chosen):5d} {np.median(errors):7.3f} "
                 f"{np.mean(errors < 0.2):6.2f} {refused.mean():8.2f} {answered:9.3f} {prior:6.2f}"
             )
 

@@ -53,7 +53,7 @@ def hearing(arrivals):
 
 
 def plane(distance, evidence=1.0):
-    return Arrival(distance, 2.0 * distance / 343.0, evidence)
+    return Arrival(distance, (2.0 * distance / 343.0,) * 2, evidence)
 
 
 def picture(shown):
@@ -122,7 +122,7 @@ def test_planes_heard_are_solid_with_their_distance_and_others_faint_without():
 
 def test_a_plane_is_marked_where_it_is_heard_not_where_it_stands():
     shown = prediction()
-    axes = panel(picture(shown), shown, hearing([Arrival(2.3, 4.0 / 343.0, 1.0)])).axes[-1]
+    axes = panel(picture(shown), shown, hearing([Arrival(2.3, (4.0 / 343.0,) * 2, 1.0)])).axes[-1]
     assert next(line for line in axes.lines if len(line.get_xdata()) == 2).get_xdata()[0] == pytest.approx(2.0)
 
 

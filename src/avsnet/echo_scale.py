@@ -57,12 +57,12 @@ class Arrival:
 
     Args:
         distance: metres from the camera, along the plane's normal.
-        delay: seconds after the direct sound at which its echo is due, mean over the ears.
+        delays: seconds after the direct sound at which its echo is due, at each ear that works.
         evidence: log density ratio of the recording there; positive = heard.
     """
 
     distance: float
-    delay: float
+    delays: tuple[float, ...]
     evidence: float
 
 
@@ -217,8 +217,8 @@ def _evidence(plane: Plane, log_ratio: np.ndarray, echo: Echo, rig: Rig, log_sca
 def _arrival(plane: Plane, ratio: float, echo: Echo, rig: Rig, scale: float) -> Arrival:
     distance = scale * plane.distance
     paths = rig.mirrored_paths(plane.normal[None], np.array([distance]))[:, list(echo.ears)]
-    delay = float(arrival_samples(echo, rig, paths).mean() - echo.direct) / SAMPLE_RATE
-    return Arrival(distance, delay, float(np.log(ratio)))
+    delays = (arrival_samples(echo, rig, paths)[0] - echo.direct) / SAMPLE_RATE
+    return Arrival(distance, tuple(delays.tolist()), float(np.log(ratio)))
 
 
 def second_scale(found: EchoScale) -> tuple[float, float]:

@@ -136,10 +136,10 @@ def save_figure(path: str | Path, figure: Figure) -> None:
 
 @dataclass(frozen=True)
 class _Label:
-    """An arrival over the range profile: where it is drawn, and in which row its distance is written."""
+    """An arrival over the range profile: where it is drawn for each ear, and in which row its distance is written."""
 
     arrival: Arrival
-    range: float
+    ranges: tuple[float, ...]
     row: int
 
 
@@ -151,14 +151,15 @@ def _place_labels(hearing: Hearing) -> list[_Label]:
     width = _LABEL / (_WIDTH - _LEFT - _RIGHT) * _reach(hearing)
     ends: list[float] = []  # of the last label in each row
     labels = []
-    for arrival in sorted(hearing.arrivals, key=lambda arrival: arrival.delay):
-        if not profile.delay[start] <= arrival.delay <= profile.delay[-1]:
+    for arrival in sorted(hearing.arrivals, key=lambda arrival: arrival.delays):
+        if min(arrival.delays) < profile.delay[start] or max(arrival.delays) > profile.delay[-1]:
             continue
-        x, row = float(np.interp(arrival.delay, profile.delay[start:], profile.range[start:])), 0
+        ranges = np.interp(arrival.delays, profile.delay[start:], profile.range[start:])
+        x, row = float(ranges.mean()), 0
         if arrival.evidence > 0.0:
             row = next((number for number, end in enumerate(ends) if end <= x - width / 2), len(ends))
             ends[row : row + 1] = [x + width / 2]
-        labels.append(_Label(arrival, x, row))
+        labels.append(_Label(arrival, tuple(ranges.tolist()), row))
     return labels
 
 
@@ -180,15 +181,15 @@ def _show_profile(axes: Axes, hearing: Hearing, labels: list[_Label]) -> None:
     axes.axvspan(0.0, float(profile.range[heard].min(initial=profile.range[-1])), color="0.9", label="direct sound")
     for label in labels:
         if label.arrival.evidence <= 0.0:
-            axes.axvline(label.range, color="0.6", linestyle=":", linewidth=1.0, label="plane not heard")
+            for x in label.ranges:
+                axes.axvline(x, color="0.6", linestyle=":", linewidth=1.0, label="plane not heard")
             continue
-        axes.axvline(
-            label.range, color="tab:red", linewidth=1.4, label="plane heard (mean over the ears), and its distance"
-        )
+        for x in label.ranges:
+            axes.axvline(x, color="tab:red", linewidth=1.2, label="plane heard, when due at each ear; its distance")
         above = 0.04 + _LINE / _PROFILE * label.row
         text = f"{label.arrival.distance:.2f} m"
         over = axes.get_xaxis_transform()  # metres across, shares of the axes' height up
-        axes.text(label.range, 1.0 + above, text, transform=over, ha="center", va="bottom", fontsize=9, color="tab:red")
+        axes.text(float(np.mean(label.ranges)), 1.0 + above, text, transform=over, ha="center", va="bottom", fontsize=9, color="tab:red")
     axes.plot(profile.range, level, color="tab:blue", linewidth=0.9, label="echo")
     axes.set_xlabel("range (m), as of a surface straight ahead")
     axes.set_ylabel("strength (dB re direct sound)")
