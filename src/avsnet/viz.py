@@ -189,7 +189,17 @@ def _show_profile(axes: Axes, hearing: Hearing, labels: list[_Label]) -> None:
         above = 0.04 + _LINE / _PROFILE * label.row
         text = f"{label.arrival.distance:.2f} m"
         over = axes.get_xaxis_transform()  # metres across, shares of the axes' height up
-        axes.text(float(np.mean(label.ranges)), 1.0 + above, text, transform=over, ha="center", va="bottom", fontsize=9, color="tab:red")
+        middle = float(np.mean(label.ranges))
+        axes.text(
+            middle,
+            1.0 + above,
+            text,
+            transform=over,
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            color="tab:red",
+        )
     axes.plot(profile.range, level, color="tab:blue", linewidth=0.9, label="echo")
     axes.set_xlabel("range (m), as of a surface straight ahead")
     axes.set_ylabel("strength (dB re direct sound)")
