@@ -62,7 +62,7 @@ def test_the_domains_are_different_rooms():
 
 
 def test_an_unknown_domain_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(OptionError, match="'caves'.*offices, historic"):
+    with pytest.raises(OptionError, match=r"'caves'.*offices, historic"):
         furnished_room("caves", 0)
 
 

@@ -104,8 +104,8 @@ def test_the_picture_is_uint8_of_the_size_asked_for_with_its_cameras_intrinsics(
 def test_a_nearer_camera_sees_a_brighter_wall_of_the_walls_own_hue():
     paints = np.tile([0.8, 0.4, 0.2, 0.1], (6, 1))
     rooms = [
-        Room(shell(SIZE, paints), SIZE, np.array([x, 0.0, 1.5]), look_along(0.0, 0.0), 40.0, 0) for x in (-2.9, 2.0)
+        Room(shell(SIZE, paints), SIZE, np.array([x, 0.0, 1.5]), look_along(0.0, 0.0), 20.0, 0) for x in (-2.9, 2.0)
     ]
     far, near = (render(room, 30, 40)[0].reshape(-1, 3).mean(axis=0) for room in rooms)
-    assert (near > far).all()
+    assert (near > 1.15 * far).all()  # the lamp is at the camera; light and dark tiles differ by less than this
     assert near[0] > near[1] > near[2]

@@ -116,6 +116,4 @@ def test_points_ahead_of_the_camera_go_to_the_world_and_back():
     np.testing.assert_allclose(room.to_world(np.array([0.0, 0.0, 2.0])), room.camera + 2.0 * axes[2])
     points = np.random.default_rng(0).normal(size=(4, 5, 3))
     world = room.to_world(points)
-    np.testing.assert_allclose(
-        np.stack([(world - room.camera) @ axis for axis in axes], axis=-1), points, atol=1e-12
-    )
+    np.testing.assert_allclose(np.stack([(world - room.camera) @ axis for axis in axes], axis=-1), points, atol=1e-12)

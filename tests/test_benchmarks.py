@@ -1,0 +1,61 @@
+"""The benchmarks run as they are called, and the committed table is what they write."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FIELDS = ["domain", "seed", "condition", "error", "prior", "confidence", "second", "refused"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Two rooms, one of each domain: what was printed, and the rows written."""
+    out = tmp_path_factory.mktemp("benchmark") / "rooms.csv"
+    command = [sys.executable, str(ROOT / "benchmarks" / "echo_scale.py"), "--rooms", "1", "--workers", "1"]
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with out.open(newline="") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    return done.stdout, reader.fieldnames, rows
+
+
+@pytest.fixture(scope="module")
+def committed():
+    with (ROOT / "results" / "echo_scale_rooms.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_rooms_benchmark_writes_its_header_and_a_row_per_condition_and_domain(run, committed):
+    _, header, rows = run
+    assert header == FIELDS
+    conditions = {row["condition"] for row in committed}
+    assert len(conditions) >= 5
+    assert {"true shape", "10 % shape error"} <= conditions
+    expected = {(domain, condition) for domain in ("offices", "historic") for condition in conditions}
+    assert len(rows) == len(expected)
+    assert {(row["domain"], row["condition"]) for row in rows} == expected
+    for row in rows:
+        assert 0.0 <= float(row["confidence"]) <= 1.0
+        assert row["refused"] in "01"
+
+
+def test_the_rooms_benchmark_prints_every_condition_and_what_it_ran_on(run):
+    printed, _, rows = run
+    for row in rows:
+        assert f"{row['condition']}, {row['domain']}" in printed
+        assert f"{row['condition']}, both" in printed
+    assert f"seeds {rows[0]['seed']} to {rows[0]['seed']}" in printed
+
+
+def test_the_committed_table_is_what_the_benchmark_writes(run, committed):
+    table = {(row["domain"], row["seed"], row["condition"]): row for row in committed}
+    for row in run[2]:
+        kept = table[row["domain"], row["seed"], row["condition"]]
+        assert row["refused"] == kept["refused"]
+        for field, allowed in (("error", 0.01), ("prior", 0.001), ("confidence", 0.02)):
+            assert float(row[field] or "nan") == pytest.approx(float(kept[field] or "nan"), abs=allowed, nan_ok=True)
