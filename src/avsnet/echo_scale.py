@@ -46,8 +46,10 @@ _WITNESS = 0.4  # power of each plane's evidence: one loud echo may speak for se
 # independent witnesses
 
 _SHARPNESS = 2.0  # power of the posterior at which its confidence agreed with how often it was right in the rooms
+_SMOOTH = 0.02  # of log k, over which the posterior is averaged before its peak is taken
 _PEAK = 0.15  # half width in log k of what counts as one scale
 _FAR = 0.30  # distance in log k from which another scale is a different answer
+_DOUBTFUL = 0.3  # confidence under which the user is told
 _ALIKE = 0.7  # the second scale's share of the first's probability from which neither is believed
 
 
@@ -169,19 +171,23 @@ def posterior_from_echo(
     log_posterior = _SHARPNESS * np.logaddexp.reduce(scores)
     posterior = np.exp(log_posterior - log_posterior.max())
     posterior /= posterior.sum()
-    best = int(np.argmax(gaussian_filter1d(posterior, 0.02 / _STEP, mode="constant")))
+    best = int(np.argmax(gaussian_filter1d(posterior, _SMOOTH / _STEP, mode="constant")))
     planes, evidence = readings[int(np.argmax([score[best] for score in scores]))]
+    confidence = float(posterior[np.abs(log_scale - log_scale[best]) < _PEAK].sum())
+    warnings = (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings)
+    if confidence < _DOUBTFUL:
+        warnings += (f"low confidence: the echo says little; this scale is {confidence:.0%} probable within 15 %",)
     arrivals = tuple(
         _arrival(plane, ratio[best], echo, rig, float(np.exp(log_scale[best])))
         for plane, ratio in zip(planes, evidence, strict=True)
     )
     return EchoScale(
         float(np.exp(log_scale[best])),
-        float(posterior[np.abs(log_scale - log_scale[best]) < _PEAK].sum()),
+        confidence,
         log_scale,
         posterior,
         arrivals,
-        (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings),
+        warnings,
     )
 
 
@@ -227,8 +233,9 @@ def second_scale(found: EchoScale) -> tuple[float, float]:
     Returns:
         That scale, metres per unit of the map; its probability as a share of the first scale's.
     """
-    far = np.abs(found.log_scale - np.log(found.scale)) > _FAR
-    window = np.ones(2 * int(_PEAK / _STEP) + 1)
-    mass = np.convolve(np.where(far, found.posterior, 0.0), window, mode="same")
-    best = int(np.argmax(mass))
-    return float(np.exp(found.log_scale[best])), float(mass[best]) / max(found.confidence, 1e-12)
+    far = np.where(np.abs(found.log_scale - np.log(found.scale)) > _FAR, found.posterior, 0.0)
+    mass = np.convolve(far, np.ones(2 * int(_PEAK / _STEP) + 1), mode="same")
+    middle = int(np.argmax(mass))
+    near_it = np.abs(found.log_scale - found.log_scale[middle]) < _PEAK
+    best = int(np.argmax(np.where(near_it, gaussian_filter1d(far, _SMOOTH / _STEP), 0.0)))
+    return float(np.exp(found.log_scale[best])), float(mass[middle]) / max(found.confidence, 1e-12)

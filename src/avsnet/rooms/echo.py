@@ -48,7 +48,10 @@ def echo(
 
 
 def impulse_response(room: Room, rig: Rig, duration: float, rng: np.random.Generator) -> np.ndarray:
-    """(2, duration * 8 * 44100) pressure per ear; a free-field source at 1 m gives a tap of 1."""
+    """(2, duration * 8 * 44100) pressure per ear; a reflector that lengthens the path to 1 m gives a tap of 1 at most.
+
+    The direct sound keeps 0.6 whatever the rig: its speaker looks away from the ears.
+    """
     samples = round(duration * SAMPLE_RATE * _OVERSAMPLING)
     speaker, ears = room.to_world(np.array(rig.speaker)), room.to_world(np.array(rig.ears))
     response = np.zeros((2, samples))

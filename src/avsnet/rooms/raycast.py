@@ -64,5 +64,5 @@ def _meet(quads: Quads, origins: np.ndarray, directions: np.ndarray) -> np.ndarr
         for edge in (quads.u, quads.v):
             along = edge / np.sum(edge**2, axis=1, keepdims=True)
             share = origins @ along.T + t * (directions @ along.T) - np.sum(quads.corner * along, axis=1)
-            inside &= (share >= 0.0) & (share <= 1.0)
+            inside &= (share >= -1e-9) & (share <= 1.0 + 1e-9)  # no ray slips through an edge
     return np.where(inside, t, np.inf)
