@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from avsnet.echo_scale import Arrival
 from avsnet.io import atomic_path
-from avsnet.predict import Hearing
+from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
 
 COLOUR_MAP = "Spectral"
@@ -72,7 +72,8 @@ def summary(prediction: Prediction) -> str:
     median = f"{np.median(known):.3g} {unit(prediction)}" if known.size else "unknown"
     scale = "scale untouched"
     if prediction.scale_source != "none":
-        scale = f"scale {prediction.scale:.4g} from {prediction.scale_source}"
+        shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
+        scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
     if prediction.confidence is not None:
         scale += f", confidence {prediction.confidence:.2f}"
     return f"median depth {median}, {scale}, model {prediction.model}"
@@ -189,7 +190,16 @@ def _show_profile(axes: Axes, hearing: Hearing, labels: list[_Label]) -> None:
         above = 0.04 + _LINE / _PROFILE * label.row
         text = f"{label.arrival.distance:.2f} m"
         over = axes.get_xaxis_transform()  # metres across, shares of the axes' height up
-        axes.text(float(np.mean(label.ranges)), 1.0 + above, text, transform=over, ha="center", va="bottom", fontsize=9, color="tab:red")
+        axes.text(
+            float(np.mean(label.ranges)),
+            1.0 + above,
+            text,
+            transform=over,
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            color="tab:red",
+        )
     axes.plot(profile.range, level, color="tab:blue", linewidth=0.9, label="echo")
     axes.set_xlabel("range (m), as of a surface straight ahead")
     axes.set_ylabel("strength (dB re direct sound)")
