@@ -402,7 +402,7 @@ def test_help_version_and_mistakes_do_not_wait_for_torch(words):
 
 def test_an_unknown_verb_names_the_nearest_and_all(capsys):
     code = cli.main(["predcit"])
-    is_one_line(code, *capsys.readouterr(), "'predcit'", "did you mean predict?", "demo, models, predict")
+    is_one_line(code, *capsys.readouterr(), "'predcit'", "did you mean predict?", ", ".join(cli.VERBS))
     code = cli.main(["xyz"])
     is_one_line(code, *capsys.readouterr(), "'xyz'; verbs: demo")
 

@@ -10,11 +10,13 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avsnet.errors import AudioError, DepthError, ImageError, OutputError
+from avsnet.errors import AudioError, DepthError, ImageError, OptionError, OutputError
 from avsnet.io import (
     Recording,
     atomic_path,
+    read_depth,
     read_image,
+    read_map,
     read_wav,
     rgb_array,
     write_depth_npz,
@@ -268,6 +270,103 @@ def test_an_array_is_held_to_the_same_rules_as_a_file():
     for rate in (0, -1, 44_100.5, float("nan"), float("inf")):
         with pytest.raises(AudioError, match="sample rate"):
             Recording(noise(), rate)
+
+
+# Depth maps
+
+
+def metres(height: int = 5, width: int = 7) -> np.ndarray:
+    return np.random.default_rng(2).uniform(0.3, 9.0, (height, width)).astype(np.float32)
+
+
+def test_a_written_depth_png_and_npz_come_back(tmp_path):
+    depth = metres()
+    depth[0, 0] = 0.0
+    write_depth_png(tmp_path / "a.png", depth, depth > 0.0)
+    write_depth_npz(tmp_path / "a.npz", depth=depth, kind="metric_depth", scale=2.0)
+    assert np.abs(read_depth(tmp_path / "a.png") - depth).max() < 0.00051
+    assert np.array_equal(read_depth(tmp_path / "a.npz"), depth)
+    assert str(read_map(tmp_path / "a.npz")[1]["kind"]) == "metric_depth"
+
+
+@pytest.mark.parametrize(("divisor", "suffix"), [(256, "png"), (5000, "tiff"), (1000, "npy")])
+def test_whole_numbers_are_divided_by_the_depth_scale_and_floats_are_not(tmp_path, divisor, suffix):
+    whole = (metres() * divisor).astype(np.uint16)
+    path = tmp_path / f"a.{suffix}"
+    np.save(path, whole) if suffix == "npy" else Image.fromarray(whole).save(path)
+    assert np.array_equal(read_depth(path, divisor), (whole / divisor).astype(np.float32))
+    np.save(tmp_path / "float.npy", metres().astype(np.float64))
+    assert np.array_equal(read_depth(tmp_path / "float.npy", divisor), metres())
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "pfm"])
+def test_a_floating_point_picture_is_read_upright_and_exactly(tmp_path, suffix):
+    Image.fromarray(metres()).save(tmp_path / f"a.{suffix}")
+    assert np.array_equal(read_depth(tmp_path / f"a.{suffix}"), metres())
+
+
+def test_one_unnamed_array_and_one_channel_are_a_map(tmp_path):
+    np.savez(tmp_path / "a.npz", metres())
+    np.save(tmp_path / "b.npy", metres()[None])
+    np.save(tmp_path / "c.npy", metres()[..., None])
+    for name in ("a.npz", "b.npy", "c.npy"):
+        assert np.array_equal(read_depth(tmp_path / name), metres())
+
+
+def test_what_is_no_depth_is_unknown_in_depth_but_stays_in_a_map(tmp_path):
+    values = metres()
+    values[0, :4] = np.nan, np.inf, -np.inf, -1.0
+    np.save(tmp_path / "a.npy", values)
+    assert read_depth(tmp_path / "a.npy")[0, :4].tolist() == [0.0] * 4
+    assert np.array_equal(read_map(tmp_path / "a.npy")[0], values, equal_nan=True)
+
+
+def test_what_holds_no_depth_is_refused_by_name(tmp_path):
+    def saved(name: str, array: np.ndarray, **others: np.ndarray) -> Path:
+        path = tmp_path / name
+        np.savez(path, a=array, **others) if path.suffix == ".npz" else np.save(path, array)
+        return path
+
+    refused(read_depth, tmp_path / "none.npy", DepthError, "no such file")
+    refused(read_depth, tmp_path, DepthError, "folder")
+    refused(read_depth, saved("zero.npy", np.zeros((3, 4))), DepthError, "above 0")
+    refused(read_depth, saved("nan.npy", np.full((3, 4), np.nan)), DepthError, "above 0")
+    refused(read_depth, saved("three.npy", np.ones((4, 5, 3))), DepthError, "(4, 5, 3)")
+    refused(read_depth, saved("line.npy", np.ones(9)), DepthError, "(9,)")
+    refused(read_depth, saved("void.npy", np.ones((0, 5))), DepthError, "(0, 5)")
+    refused(read_depth, saved("text.npy", np.array([["a"]])), DepthError, "numbers")
+    refused(read_depth, saved("bytes.npy", np.ones((3, 4), np.uint8)), DepthError, "8 bits")
+    refused(read_depth, saved("two.npz", metres(), b=metres()), DepthError, "a, b", "'depth'")
+    refused(read_depth, saved("pickle.npy", np.array([[{}]])), DepthError, "broken")
+    for mode in ("L", "RGB", "P", "RGBA"):
+        Image.new(mode, (6, 4)).save(tmp_path / f"{mode}.png")
+        refused(read_depth, tmp_path / f"{mode}.png", DepthError, "8 bits")
+    (tmp_path / "prose.png").write_text("no picture")
+    refused(read_depth, tmp_path / "prose.png", DepthError, "no depth map")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+def test_a_depth_scale_that_is_none_is_refused(tmp_path, scale):
+    np.save(tmp_path / "a.npy", metres())
+    with pytest.raises(OptionError, match="depth_scale"):
+        read_depth(tmp_path / "a.npy", scale)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.png", "a.tiff", "a.pfm"])
+@pytest.mark.parametrize("fraction", [0.0, 0.05, 0.5, 0.9])
+def test_a_truncated_depth_map_is_refused(tmp_path, name, fraction):
+    path = tmp_path / name
+    if path.suffix == ".npy":
+        np.save(path, metres(40, 50))
+    elif path.suffix == ".npz":
+        write_depth_npz(path, depth=metres(40, 50))
+    elif path.suffix == ".png":
+        write_depth_png(path, metres(40, 50), np.ones((40, 50), bool))
+    else:
+        Image.fromarray(metres(40, 50)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * fraction)])
+    refused(read_depth, path, DepthError)
 
 
 # Outputs

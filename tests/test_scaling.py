@@ -1,4 +1,4 @@
-"""Median scaling against the golden, and what must hold for any map."""
+"""Median scaling against the golden, the fits against slow loops, and what must hold for any map."""
 
 from pathlib import Path
 
@@ -144,3 +144,170 @@ def test_maps_without_a_common_pixel_are_an_error(maps):
         scale_depth(-maps[0], maps[1], kind="relative_depth")
     with pytest.raises(DepthError, match="no valid pixel"):
         scale_depth(maps[0], np.zeros_like(maps[1]), kind="disparity")
+
+
+# Least squares, and least squares with a shift
+
+
+def slow_fit(x, y, with_shift):
+    """The normal equations, pixel by pixel: sum (s x + b - y)^2 least."""
+    xx = xy = sx = sy = 0.0
+    for one, other in zip(x.ravel().tolist(), y.ravel().tolist(), strict=True):
+        xx, xy, sx, sy = xx + one * one, xy + one * other, sx + one, sy + other
+    if not with_shift:
+        return xy / xx, 0.0
+    count = x.size
+    determinant = xx * count - sx * sx
+    return (xy * count - sx * sy) / determinant, (xx * sy - sx * xy) / determinant
+
+
+@pytest.fixture
+def grows(maps):
+    """A reference that grows with the map, but does not follow it exactly."""
+    relative = maps[0].astype(np.float64)
+    return relative, 0.4 + 1.7 * relative + 0.3 * maps[1]
+
+
+@pytest.mark.parametrize("kind", ["relative_depth", "metric_depth"])
+def test_least_squares_of_depth_is_the_slow_sum(grows, kind):
+    relative, reference = grows
+    result = scale_depth(relative, reference, kind=kind, method="least_squares")
+    assert result.scale == pytest.approx(slow_fit(relative, reference, False)[0], rel=1e-6)
+    assert (result.shift, result.method, result.space, result.fallback) == (0.0, "least_squares", "depth", None)
+    assert np.allclose(result.depth, relative * result.scale, rtol=1e-6)
+
+
+def test_least_squares_of_disparity_is_the_slow_sum_in_inverse_depth(grows):
+    relative, reference = grows
+    result = scale_depth(1.0 / relative, reference, kind="disparity", method="least_squares")
+    slow, _ = slow_fit(1.0 / relative, 1.0 / reference, False)
+    assert np.allclose(result.depth, 1.0 / (slow / relative), rtol=1e-5)
+    # Without a shift the scale is a factor of depth, in whatever space it was fitted.
+    assert result.scale == pytest.approx(1.0 / slow, rel=1e-5) and result.space == "depth"
+
+
+@pytest.mark.parametrize("kind", ["relative_depth", "metric_depth", "affine_depth"])
+def test_affine_in_depth_is_the_slow_sum(grows, kind):
+    relative, reference = grows
+    result = scale_depth(relative, reference, kind=kind, method="affine")
+    assert (result.scale, result.shift) == pytest.approx(slow_fit(relative, reference, True), rel=1e-5)
+    assert (result.method, result.space, result.fallback) == ("affine", "depth", None)
+    assert np.allclose(result.depth, relative * result.scale + result.shift, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["disparity", "affine_disparity"])
+def test_affine_of_a_disparity_is_the_slow_sum_in_inverse_depth(grows, kind):
+    relative, reference = grows
+    result = scale_depth(1.0 / relative, reference, kind=kind, method="affine")
+    slow = slow_fit(1.0 / relative, 1.0 / reference, True)
+    assert (result.scale, result.shift) == pytest.approx(slow, rel=1e-4)
+    assert result.space == "inverse depth"
+    assert np.allclose(1.0 / result.depth, slow[0] / relative + slow[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.02, 3.0, 400.0])
+@pytest.mark.parametrize("kind", ["affine_depth", "affine_disparity"])
+def test_a_known_scale_and_shift_are_found_again(maps, kind, scale):
+    depth = maps[0] + 0.5
+    own = depth if kind == "affine_depth" else 1.0 / depth
+    shift = -2.0 * own.mean() * scale  # most of the map is negative, as a map with an open shift may be
+    result = scale_depth(own * scale + shift, depth, kind=kind, method="affine")
+    assert result.scale == pytest.approx(1.0 / scale, rel=1e-4)
+    assert result.shift == pytest.approx(-shift / scale, rel=1e-4)
+    assert np.allclose(result.depth, depth, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["relative_depth", "affine_disparity"])
+def test_noise_moves_the_fit_by_no_more_than_its_share(kind):
+    random = np.random.default_rng(3)
+    own = random.uniform(0.3, 2.0, (60, 80))
+    fitted = 1.5 * own + 0.2 + random.normal(0.0, 0.02, own.shape)
+    reference = 1.0 / fitted if kind.endswith("disparity") else fitted
+    result = scale_depth(own, reference, kind=kind, method="affine")
+    # The standard error of a slope: deviation of the noise over that of the map, over the root of the pixels.
+    assert result.scale == pytest.approx(1.5, abs=5 * 0.02 / own.std() / np.sqrt(own.size))
+    assert result.shift == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["least_squares", "affine"])
+@pytest.mark.parametrize("kind", ["relative_depth", "disparity"])
+def test_the_fits_look_at_valid_pixels_only_and_scale_all(maps, kind, method):
+    relative, reference = maps[0], maps[0] * 2.0
+    reference[:, :5] = 9.0
+    seen = np.ones(relative.shape, bool)
+    seen[:, :5] = False
+    own = 1.0 / relative if kind == "disparity" else relative
+    result = scale_depth(own, reference, kind=kind, method=method, valid=seen)
+    assert result.fallback is None and np.allclose(result.depth, relative * 2.0, rtol=1e-4)
+
+
+def test_a_pixel_of_an_open_shift_is_unknown_only_where_it_is_no_number(maps):
+    depth = maps[0] + 0.5
+    own = 1.0 / depth - 1.0
+    own[0, 0], own[0, 1] = np.nan, np.inf
+    result = scale_depth(own, depth, kind="affine_disparity", method="affine")
+    assert (result.depth == 0.0).sum() == 2 and result.shift == pytest.approx(1.0, rel=1e-4)
+
+
+def bad_reference(maps, what):
+    """Map, reference and mask of a fit that cannot be meant."""
+    relative, valid = maps[0].copy(), np.ones(maps[0].shape, bool)
+    reference = 1.0 + relative
+    if what == "anti-correlated":
+        reference = 5.0 - relative
+    elif what == "too few":
+        valid[:] = False
+        valid[0, :2] = True
+    elif what == "flat map":
+        relative[:] = 0.7
+    elif what == "flat reference":
+        reference[:] = 2.5
+    elif what == "behind the camera":
+        # A steep line through a few pixels at the map's far end puts the rest behind the camera.
+        valid = relative > np.quantile(relative, 0.9)
+        reference = 10.0 * (relative - np.quantile(relative, 0.85))
+    return relative, reference, valid
+
+
+BAD = ["anti-correlated", "too few", "flat map", "flat reference", "behind the camera"]
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_reference_falls_back_to_the_median_and_says_so(maps, what):
+    relative, reference, valid = bad_reference(maps, what)
+    result = scale_depth(relative, reference, kind="relative_depth", method="affine", valid=valid)
+    median = scale_depth(relative, reference, kind="relative_depth", valid=valid)
+    assert result.method == "median" and result.fallback.startswith("affine fell back to the median: ")
+    assert (result.scale, result.shift, result.space) == (median.scale, 0.0, "depth")
+    assert np.array_equal(result.depth, median.depth)
+
+
+@pytest.mark.parametrize("what", ["anti-correlated", "too few", "flat map", "flat reference"])
+@pytest.mark.parametrize("kind", ["affine_depth", "affine_disparity"])
+def test_an_open_shift_has_no_fall_back_and_is_an_error(maps, what, kind):
+    relative, reference, valid = bad_reference(maps, what)
+    own = 1.0 / relative if kind == "affine_disparity" else relative
+    with pytest.raises(DepthError, match=f"{kind}: .*another reference"):
+        scale_depth(own, reference, kind=kind, method="affine", valid=valid)
+
+
+def test_a_few_pixels_behind_the_camera_are_unknown_and_the_fit_stands(maps):
+    relative = maps[0]
+    reference = relative - np.quantile(relative, 0.1)
+    result = scale_depth(relative, reference, kind="affine_depth", method="affine")
+    assert result.fallback is None
+    assert 0.05 < (result.depth == 0.0).mean() < 0.15
+
+
+@pytest.mark.parametrize("kind", ["affine_depth", "affine_disparity"])
+def test_one_factor_is_not_enough_for_an_open_shift(maps, kind):
+    with pytest.raises(OptionError, match="such as affine"):
+        scale_depth(*maps, kind=kind, method="least_squares")
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("factor", [1e-18, 1e18])
+def test_no_unit_is_too_small_or_too_large_for_a_rule(maps, method, factor):
+    relative = (maps[0] * np.float32(factor)).astype(np.float32)
+    result = scale_depth(relative, maps[0], kind="relative_depth", method=method)
+    assert result.fallback is None and np.allclose(result.depth, maps[0], rtol=1e-4)

@@ -13,7 +13,7 @@ from avsnet.audio.ranging import RangeProfile
 from avsnet.echo_scale import Arrival
 from avsnet.errors import OutputError
 from avsnet.geometry import intrinsics_from_fov
-from avsnet.predict import Hearing
+from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
 from avsnet.viz import colour_depth, panel, save_figure, summary, unit
 

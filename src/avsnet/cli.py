@@ -60,7 +60,7 @@ def predict(
 
     Args:
         image: a picture, or a folder of them.
-        depth_model: a name that `avsnet models` lists, or onnx:PATH.
+        depth_model: a name that `avsnet models` lists, or onnx:PATH, or huggingface:ID_OR_FOLDER.
         out: folder to write to.
         echo: WAV of the echo; for a folder of pictures the folder of their WAVs, which have the same stem or the
             same number at its end.
@@ -69,9 +69,10 @@ def predict(
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.
         ply: also write <picture>_depth.ply, a point cloud; a bare --ply will do.
-        model_output: for onnx:PATH without a side file, what its numbers mean, such as disparity.
-        model_layout: likewise, NCHW or NHWC.
-        model_size: likewise, height,width of its input in pixels.
+        model_output: for onnx:PATH without a side file, or a huggingface: model that does not tell, what its numbers
+            mean, such as disparity.
+        model_layout: for onnx:PATH without a side file, NCHW or NHWC.
+        model_size: likewise, height,width of its input in pixels; for huggingface: in place of its default.
     """
     from tqdm import tqdm
 
@@ -103,9 +104,105 @@ def predict(
     return 1 if failures else 0
 
 
+def scale(
+    map: str,
+    *,
+    out: str,
+    echo: str | None = None,
+    reference: str | None = None,
+    kind: str | None = None,
+    method: str | None = None,
+    fov: float | None = None,
+    intrinsics: str | None = None,
+    rig: str | None = None,
+    image: str | None = None,
+    depth_scale: float = 1000.0,
+    ply: bool = False,
+) -> int:
+    """Bring a depth or disparity map of any model to metres, by an echo or by a metric map.
+
+    Writes <map>_depth.npz and <map>_depth.png (16-bit millimetres), with --image also <map>_panel.png.
+
+    Args:
+        map: .npy, .npz (its array depth), 16-bit .png or float .tif.
+        out: folder to write to.
+        echo: WAV of the echo; give this or reference.
+        reference: metric map of the same size, read like the map.
+        kind: what the map's numbers mean: metric_depth, relative_depth, affine_depth, disparity or affine_disparity;
+            an .npz of avsnet tells it itself.
+        method: with reference: median (default), least_squares or affine (scale and shift).
+        fov: horizontal field of view in degrees.
+        intrinsics: camera file, in place of fov.
+        rig: rig.json, where speaker and ears sit.
+        image: the picture, for the panel and the colours of the point cloud.
+        depth_scale: units per metre of maps in whole numbers.
+        ply: also write <map>_depth.ply, a point cloud; a bare --ply will do.
+    """
+    from avsnet.audio.rig import Rig
+    from avsnet.predict_files import check_writable
+    from avsnet.scale_files import read_map_file, scale_file
+
+    if (echo is None) == (reference is None):
+        raise OptionError("the metres come from one thing: give either --echo or --reference")
+    if echo is not None and method is not None:
+        raise OptionError(f"--method {method} is a rule for --reference; an echo sets one factor by itself")
+    check_writable(Path(out))
+    line = scale_file(
+        read_map_file(Path(map), kind, depth_scale),
+        Path(out),
+        echo=None if echo is None else Path(echo),
+        reference=None if reference is None else Path(reference),
+        method=method or "median",
+        fov=fov,
+        intrinsics=intrinsics,
+        rig=None if rig is None else Rig.from_json(rig),
+        image=None if image is None else Path(image),
+        depth_scale=depth_scale,
+        ply=ply,
+    )
+    print(line)
+    return 0
+
+
+def check(
+    root: str,
+    *,
+    layout: str = "auto",
+    out: str | None = None,
+    full_scale: float | None = None,
+    workers: int = 0,
+) -> int:
+    """Read a whole data set once: counts beside the published ones, what is broken, and figures of sound and depth.
+
+    Exit code 1 when something is broken. A count that differs from the published one is reported, not broken.
+
+    Args:
+        root: its folder: BatVision V1 or V2, VisualEchoes, or captures of your own.
+        layout: auto, v1, v2, visual_echoes or folder.
+        out: CSV to write, one line per row.
+        full_scale: for V1, what recordings are divided by where their type does not say, such as 32768.
+        workers: further processes to read with.
+    """
+    from avsnet.data.check import check
+
+    report = check(root, layout, full_scale=full_scale, workers=workers)
+    if out is not None:
+        report.write_csv(out)
+    print(*report.lines(), sep="\n")
+    return 0 if report.whole else 1
+
+
+def doctor() -> int:
+    """Tell what is installed: versions, devices, caches, sound cards, and what each missing extra would give."""
+    from avsnet.doctor import report
+
+    print(report())
+    return 0
+
+
 def models() -> int:
     """List the depth models by name, with what they give and their licences."""
-    from avsnet.models.registry import PREFIXES, list_models, model_info
+    from avsnet.models.registry import PREFIX_FORMS, list_models, model_info
 
     names = list_models()
     rows = [("name", "gives", "parameters", "code licence", "weights licence", "source")]
@@ -117,23 +214,31 @@ def models() -> int:
         print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
     else:
         print("No network of its own is registered yet.")
-    print("Networks of others, by prefix: " + ", ".join(f"{prefix}:PATH" for prefix in PREFIXES))
+    print("Networks of others, by prefix: " + ", ".join(PREFIX_FORMS))
     return 0
 
 
 def _model(name: str, output: str | None, layout: str | None, size: str | None) -> "torch.nn.Module":
-    """The depth model with its default weights; what an ONNX file does not tell may be told by flags."""
+    """The depth model with its default weights; what a model of others does not tell may be told by flags."""
     from avsnet.models.registry import create_model
 
-    entries: dict[str, object] = {"output": output, "layout": layout, "size": size}
+    size_option = "input_size" if name.startswith("huggingface:") else "size"
+    entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):
             raise OptionError(f"--model-size is {size!r}, but must be height,width in pixels, such as 224,224")
-        entries["size"] = [int(side) for side in size.split(",")]
+        entries[size_option] = [int(side) for side in size.split(",")]
     return create_model(name, weights="default", **{key: value for key, value in entries.items() if value is not None})
 
 
-VERBS: dict[str, Callable[..., int]] = {"demo": demo, "models": models, "predict": predict}
+VERBS: dict[str, Callable[..., int]] = {
+    "demo": demo,
+    "check": check,
+    "doctor": doctor,
+    "models": models,
+    "predict": predict,
+    "scale": scale,
+}
 """Every verb of the command line."""
 
 

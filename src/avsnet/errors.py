@@ -33,6 +33,10 @@ class SampleError(AvsnetError):
     """A sample or batch that breaks the contract of `avsnet.data.sample`."""
 
 
+class DataError(AvsnetError):
+    """A data set whose files, columns or layout are not as published, or too many of whose rows cannot be read."""
+
+
 class OptionError(AvsnetError):
     """An option whose value is outside what it allows."""
 

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 from PIL import Image, ImageOps
 
-from avsnet.errors import AudioError, AvsnetError, DepthError, ImageError, OutputError
+from avsnet.errors import AudioError, AvsnetError, DepthError, ImageError, OptionError, OutputError
 
 LARGEST_PEAK = 1.5
 """A float recording may overshoot 1 a little (resampling does that); beyond this it is in other units."""
@@ -82,6 +82,101 @@ def rgb_array(picture: Image.Image) -> np.ndarray:
     if picture.mode == "F" and not ((grey >= 0.0) & (grey <= 1.0)).all():
         raise ImageError("floating-point pixels outside 0..1; save the picture with 8 or 16 bits")
     return np.repeat((grey.clip(0.0, 1.0) * 255.0).round().astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def read_map(path: str | Path, depth_scale: float = 1000.0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Read a depth or disparity map, whatever its numbers mean.
+
+    Args:
+        path: `.npy`; `.npz` with the array `depth` or a single one; a 16-bit grey or a floating-point picture of any
+            format that Pillow knows.
+        depth_scale: what whole numbers are divided by, units per metre: 1000 for millimetres, 5000 for TUM, 256 for
+            KITTI. Floating-point numbers are taken as they are.
+
+    Returns:
+        (H, W) float32 as stored, so NaN, infinities and negative numbers stay; and the other entries of an `.npz`.
+
+    Raises:
+        DepthError: the file is missing, empty, truncated, no map, or has several channels or only 8 bits.
+        OptionError: a depth scale that is not positive.
+    """
+    path = Path(path)
+    if not 0.0 < depth_scale < float("inf"):
+        raise OptionError(f"depth_scale {depth_scale:g}: give the units per metre, such as 1000 for millimetres")
+    _require_bytes(path, DepthError, "depth map")
+    try:
+        if path.suffix.lower() in (".npy", ".npz"):
+            values, others = _map_of_arrays(path)
+        else:
+            values, others = _map_of_picture(path), {}
+    except DepthError as error:
+        raise DepthError(f"{path}: {error}") from None
+    except Exception as error:  # on a broken file numpy's and Pillow's readers raise nearly anything
+        reason = _one_line(error)
+        raise DepthError(f"{path}: broken or truncated depth map ({reason}); copy or export it again") from None
+    shape = values.shape
+    if values.ndim == 3 and 1 in (shape[0], shape[2]):
+        values = values[0] if shape[0] == 1 else values[..., 0]
+    if values.ndim != 2 or values.size == 0:
+        raise DepthError(f"{path}: shape {shape}; a depth map is (height, width), with one number per pixel")
+    if values.dtype.kind not in "iuf":
+        raise DepthError(f"{path}: holds {values.dtype}; a depth map is numbers, float metres or whole millimetres")
+    if values.dtype.kind in "iu":
+        if values.dtype.itemsize == 1:
+            raise DepthError(f"{path}: 8 bits are a picture of depth for people; give the map itself, 16-bit or float")
+        values = values / depth_scale
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32), others
+
+
+def read_depth(path: str | Path, depth_scale: float = 1000.0) -> np.ndarray:
+    """Read metric depth from the formats of `read_map`.
+
+    Args:
+        path: the file.
+        depth_scale: as for `read_map`.
+
+    Returns:
+        (H, W) float32 metres, 0 = unknown: what is not finite or not positive.
+
+    Raises:
+        DepthError: as `read_map`, and where no pixel is known.
+        OptionError: a depth scale that is not positive.
+    """
+    values, _ = read_map(path, depth_scale)
+    depth = np.where(np.isfinite(values) & (values > 0.0), values, np.float32(0.0))
+    if not depth.any():
+        raise DepthError(f"{path}: no pixel has a depth above 0; give another map")
+    return depth
+
+
+def _map_of_arrays(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The map of an `.npy` or `.npz` and its other entries; nothing is unpickled."""
+    with path.open("rb") as file:  # numpy leaves a broken file open
+        held = np.load(file, allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            return held, {}
+        names = list(held.files)
+        name = "depth" if "depth" in names else names[0] if len(names) == 1 else None
+        if name is None:
+            raise DepthError(f"holds the arrays {', '.join(names) or 'none'}; name the map 'depth'")
+        return held[name], {other: held[other] for other in names if other != name}
+
+
+def _map_of_picture(path: Path) -> np.ndarray:
+    """The numbers of a picture with 16 bits or floating-point pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            picture = Image.open(path)
+        except Image.UnidentifiedImageError:
+            raise DepthError("no depth map; give .npy, .npz, a 16-bit PNG or a float TIFF") from None
+        with picture:
+            if picture.mode != "F" and not picture.mode.startswith("I"):
+                raise DepthError(
+                    f"a picture with 8 bits per channel ({picture.mode}); give the depth itself, 16-bit grey or float"
+                )
+            return np.asarray(picture)
 
 
 @dataclass(frozen=True, eq=False)

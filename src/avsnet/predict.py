@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avsnet.errors import AudioError, DepthError, EchoError, ModelError, OptionError
+from avsnet.errors import DepthError, ModelError, OptionError
 
 # `import avsnet` runs this file, and must stay cheap: numpy, torch and what needs them are imported by a call.
 if TYPE_CHECKING:
@@ -17,10 +15,9 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from avsnet.audio.ranging import RangeProfile
     from avsnet.audio.rig import Rig
-    from avsnet.echo_scale import Arrival, EchoScale
     from avsnet.io import Recording
+    from avsnet.metres import Hearing
     from avsnet.models.registry import ModelInfo
     from avsnet.prediction import Prediction
 
@@ -29,23 +26,6 @@ ASSUMED_FOV = 70.0
 
 SCALE_SOURCES = ("auto", "none", "ranging", "known:x,y,metres")
 """Where the metres can come from."""
-
-_PROFILE_RANGE = 12.0  # metres; farther where a plane was heard farther away
-_FARTHEST_KNOWN = 10_000.0  # metres
-_KNOWN_REACH = 2  # pixels round a known one: a square of 5 x 5
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """What was heard while the scale was found, for a picture of it.
-
-    Args:
-        profile: the echo's strength over range.
-        arrivals: the map's planes at the scale found, and whether each was heard.
-    """
-
-    profile: RangeProfile
-    arrivals: tuple[Arrival, ...]
 
 
 def predict(
@@ -111,49 +91,30 @@ def predict_and_hear(
 ) -> tuple[Prediction, Hearing | None]:
     """As `predict`, and beside it what was heard: None unless the scale came from ranging."""
     from avsnet.audio.rig import Rig
-    from avsnet.prediction import Prediction
+    from avsnet.metres import known_pixel, to_metres
 
     picture = _picture(image)
     recording = None if echo is None else _recording(echo, sample_rate)
     model = _module(depth_model)
     info: ModelInfo = model.info  # type: ignore[assignment]
     source = scale_source(scale_from, info, recording is not None)
-    camera, assumptions = _camera(intrinsics, fov, picture.shape[:2])
+    camera, assumptions = camera_of(intrinsics, fov, picture.shape[:2])
     if rig is not None and not isinstance(rig, Rig):
         rig = Rig.from_json(rig)
     if source.startswith("known:"):
-        _known_pixel(source, picture.shape[:2])  # what is outside the picture is refused before the work
+        known_pixel(source, picture.shape[:2])  # what is outside the picture is refused before the work
 
-    depth = _depth(model, picture)
-    scale, confidence, hearing = 1.0, None, None
-    warnings: list[str] = []
-    if source == "ranging" and recording is not None:
-        found, hearing = _range(depth, camera, recording, rig, info.output == "metric_depth")
-        scale, confidence = found.scale, found.confidence
-        about_rig, *warnings = found.warnings
-        assumptions += [about_rig] if rig is None or rig.origin == "assumed" else []
-    elif source.startswith("known:"):
-        scale = _known_scale(depth, source)
-    elif info.output != "metric_depth":
-        warnings = [f"not metres: {info.name} gives {info.output}, and nothing set its scale"]
-    if recording is not None and source != "ranging":
-        warnings.append(f"the echo was not used: the scale is from {source}")
-    prediction = Prediction(
-        depth=depth * scale,
+    return to_metres(
+        _depth(model, picture),
+        source,
+        recording,
+        camera,
+        rig,
+        assumptions=assumptions,
         kind=info.output,
-        scale=scale,
-        shift=0.0,
-        valid=depth > 0.0,
-        intrinsics=camera,
         model=info.name,
         weights_hash=getattr(model, "weights_hash", None),
-        scale_source=source,
-        version=_version(),
-        warnings=tuple(warnings),
-        confidence=confidence,
-        assumptions=tuple(assumptions),
     )
-    return prediction, hearing
 
 
 def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
@@ -174,7 +135,7 @@ def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
     if info.output.startswith("affine"):
         raise OptionError(
             f"{info.name} gives {info.output}: beside the scale it leaves a shift open, which neither an echo nor "
-            "one known distance sets; choose a model of depth or disparity"
+            "one known distance sets; choose a model of depth or disparity, or see avsnet scale --reference"
         )
     if scale_from == "auto" and hears:
         return "ranging"
@@ -188,7 +149,9 @@ def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
     if scale_from == "ranging" and not hears:
         raise OptionError("scale_from ranging needs an echo; give the recording")
     if scale_from.startswith("known:"):
-        _known(scale_from)
+        from avsnet.metres import known_distance
+
+        known_distance(scale_from)
     elif scale_from not in SCALE_SOURCES[1:3]:
         raise OptionError(f"scale_from {scale_from!r} is none of {', '.join(SCALE_SOURCES)}")
     return scale_from
@@ -245,10 +208,18 @@ def _recording(echo: str | Path | np.ndarray, sample_rate: int | None) -> Record
     return Recording(echo, sample_rate)
 
 
-def _camera(
+def camera_of(
     intrinsics: str | Path | np.ndarray | None, fov: float | None, size: tuple[int, int]
 ) -> tuple[np.ndarray, list[str]]:
-    """(3, 3) pixels of the picture, and what was assumed for it."""
+    """The camera of a picture or map of `size` (height, width) in pixels.
+
+    Returns:
+        (3, 3) pixels of the picture, and what was assumed for it.
+
+    Raises:
+        CalibrationError: intrinsics or field of view make no sense.
+        OptionError: both are given.
+    """
     from avsnet.geometry import check_intrinsics, intrinsics_from_fov, read_intrinsics
 
     height, width = size
@@ -268,12 +239,12 @@ def _depth(model: torch.nn.Module, picture: np.ndarray) -> np.ndarray:
     """(H, W) depth at the picture's size, in the model's unit, 0 = unknown."""
     import numpy as np
 
-    from avsnet.models.resize import to_image_size
+    from avsnet.models.resize import input_size, to_image_size
     from avsnet.scaling import as_depth
 
     info: ModelInfo = model.info  # type: ignore[assignment]
     height, width = picture.shape[:2]
-    values = _forward(model, picture, info.size or _legal_size(height, width, info.size_multiple or 1))
+    values = _forward(model, picture, input_size(info, height, width))
     if not np.isfinite(values).all():
         raise ModelError(f"{info.name}: gave NaN or infinite values for this picture")
     # Resized in its own kind: the mean of two disparities is not the disparity of the mean depth.
@@ -281,11 +252,6 @@ def _depth(model: torch.nn.Module, picture: np.ndarray) -> np.ndarray:
     if not (depth > 0.0).any():
         raise DepthError(f"{info.name}: gave no positive depth for this picture")
     return depth
-
-
-def _legal_size(height: int, width: int, multiple: int) -> tuple[int, int]:
-    """The size nearest to the picture's own whose sides the network can halve as often as it does."""
-    return max(1, round(height / multiple)) * multiple, max(1, round(width / multiple)) * multiple
 
 
 def _forward(model: torch.nn.Module, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -314,62 +280,3 @@ def _forward(model: torch.nn.Module, picture: np.ndarray, size: tuple[int, int])
     if values.ndim != 4 or values.shape[:2] != (1, 1):
         raise ModelError(f"{info.name}: gave {info.output} of shape {values.shape}, not (1, 1, h, w)")
     return values[0, 0]
-
-
-def _range(
-    depth: np.ndarray, intrinsics: np.ndarray, recording: Recording, rig: Rig | None, metric: bool
-) -> tuple[EchoScale, Hearing]:
-    """The scale by ear; its errors name the recording."""
-    from avsnet.audio.ranging import range_profile
-    from avsnet.echo_scale import scale_from_echo
-
-    waveform, sample_rate = recording.waveform, recording.sample_rate
-    try:
-        found = scale_from_echo(depth, depth > 0.0, intrinsics, waveform, sample_rate, rig, metric=metric)
-    except (AudioError, EchoError) as error:
-        raise type(error)(f"{recording.path or 'echo'}: {error}") from None
-    farthest = max((arrival.distance for arrival in found.arrivals if arrival.evidence > 0.0), default=0.0)
-    profile = range_profile(waveform, sample_rate, rig, max_range=max(_PROFILE_RANGE, 1.1 * farthest))
-    return found, Hearing(profile, found.arrivals)
-
-
-def _known(source: str) -> tuple[float, float, float]:
-    """x, y in pixels and the metres there, from `"known:x,y,metres"`."""
-    try:
-        x, y, metres = (float(number) for number in source.removeprefix("known:").split(","))
-    except ValueError:
-        raise OptionError(f"scale_from {source!r}: wanted known:x,y,metres, such as known:320,240,2.5") from None
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise OptionError(f"scale_from {source!r}: x and y must be pixels of the picture")
-    if not 0.0 < metres < _FARTHEST_KNOWN:
-        raise OptionError(f"scale_from {source!r}: the distance must lie between 0 and {_FARTHEST_KNOWN:g} metres")
-    return x, y, metres
-
-
-def _known_pixel(source: str, size: tuple[int, int]) -> tuple[int, int, float]:
-    """Row and column of the known pixel, and the metres there."""
-    x, y, metres = _known(source)
-    row, column = round(y), round(x)
-    if not (0 <= row < size[0] and 0 <= column < size[1]):
-        raise OptionError(
-            f"scale_from {source!r}: pixel {x:g}, {y:g} is outside the picture of {size[1]} x {size[0]} pixels"
-        )
-    return row, column, metres
-
-
-def _known_scale(depth: np.ndarray, source: str) -> float:
-    """Metres per unit of the map, from the median round the known pixel."""
-    import numpy as np
-
-    row, column, metres = _known_pixel(source, depth.shape)
-    if depth[row, column] <= 0.0:
-        raise OptionError(f"scale_from {source!r}: the model does not know the depth of that pixel; choose another")
-    top, left = max(0, row - _KNOWN_REACH), max(0, column - _KNOWN_REACH)
-    square = depth[top : row + _KNOWN_REACH + 1, left : column + _KNOWN_REACH + 1]
-    return metres / float(np.median(square[square > 0.0]))
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("avsnet")

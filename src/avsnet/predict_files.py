@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from avsnet.errors import AudioError, ImageError, OptionError, OutputError
 from avsnet.io import read_image
-from avsnet.predict import Hearing, predict_and_hear
+from avsnet.metres import Hearing
+from avsnet.predict import predict_and_hear
 from avsnet.viz import panel, save_figure, summary, unit
 
 if TYPE_CHECKING:
@@ -122,9 +123,14 @@ def run(
     prediction, hearing = predict_and_hear(
         image, job.echo, depth_model=model, scale_from=scale_from, intrinsics=intrinsics, rig=rig, fov=fov
     )
-    _write(out, job.stem, image, prediction, hearing, ply)
+    write_results(out, job.stem, prediction, image, hearing, ply)
+    return in_one_line(job.image, prediction)
+
+
+def in_one_line(path: Path, prediction: Prediction) -> str:
+    """What was found for this file, assumed and warned of."""
     remarks = [*prediction.assumptions, *(f"warning: {text}" for text in prediction.warnings)]
-    return "; ".join([f"{job.image.name}: {summary(prediction)}", *remarks])
+    return "; ".join([f"{path.name}: {summary(prediction)}", *remarks])
 
 
 def check_writable(folder: Path) -> None:
@@ -143,7 +149,27 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
 
 
-def _write(out: Path, stem: str, image: np.ndarray, prediction: Prediction, hearing: Hearing | None, ply: bool) -> None:
+def write_results(
+    out: Path,
+    stem: str,
+    prediction: Prediction,
+    image: np.ndarray | None = None,
+    hearing: Hearing | None = None,
+    ply: bool = False,
+) -> None:
+    """Write `<stem>_depth.npz`, in metres also `.png`, `<stem>_panel.png`, and a point cloud: all of them or none.
+
+    Args:
+        out: folder for the results; made if missing.
+        stem: how their names begin.
+        prediction: what to write.
+        image: (H, W, 3) uint8 RGB; without it there is no panel, and the cloud is grey.
+        hearing: for the panel.
+        ply: whether to write a point cloud as well.
+
+    Raises:
+        OutputError: the results cannot be written.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".avsnet-", dir=out) as name:
@@ -153,7 +179,8 @@ def _write(out: Path, stem: str, image: np.ndarray, prediction: Prediction, hear
                 prediction.save(staging / f"{stem}_depth.png")
             if ply:
                 prediction.save(staging / f"{stem}_depth.ply", image)
-            save_figure(staging / f"{stem}_panel.png", panel(image, prediction, hearing))
+            if image is not None:
+                save_figure(staging / f"{stem}_panel.png", panel(image, prediction, hearing))
             for file in staging.iterdir():
                 os.replace(file, out / file.name)
     except OSError as error:

@@ -23,12 +23,14 @@ class Prediction:
         depth: (H, W) float32 metres along the optical axis, at the image's own size.
         kind: the key that the depth model gave, such as `"metric_depth"` or `"relative_depth"`.
         scale: factor from the model's output (as depth) to metres; 1 for a metric model.
-        shift: metres added after the factor.
+        shift: metres added after the factor. Where `scale_source` ends in "in inverse depth", scale and shift are
+            those of `ScaledDepth` in that space: 1 / depth = scale * disparity + shift.
         valid: (H, W) bool, pixels that count.
         intrinsics: (3, 3) float64 pixels of the image.
         model: name of the depth model.
         weights_hash: of the depth model's weights, or None for fresh ones.
-        scale_source: where the metres come from: `"ranging"`, `"known:10,20,3.5"`, a model's name, `"none"`.
+        scale_source: where the metres come from: `"ranging"`, `"known:10,20,3.5"`, `"reference FILE by
+            METHOD"`, a model's name, `"none"`.
         version: of avsnet.
         warnings: what the user should know before trusting the metres.
         confidence: of the scale, 0..1, where its source gives one.

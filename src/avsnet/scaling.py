@@ -2,35 +2,49 @@
 
 Source: the paper, stage two: M = R * median(Mp) / median(R), with R the depth of a relative model and Mp the
 pseudo-dense metric depth of AVS-Net. The medians are those of *depth*, so disparity is inverted first, and
-only here.
+only here. Maps with an open shift take the least-squares fit that MiDaS is judged with (Ranftl et al. 2020): scale
+and shift of the map in its own space, which for a disparity is inverse depth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from avsnet.errors import DepthError, OptionError
 from avsnet.models.registry import OUTPUT_KINDS
 
+_FEWEST = 3  # pixels for scale and shift: two always fit exactly, and so prove nothing
+_CONSTANT = 1e-6  # deviation over mean absolute value from which a map is flat: float32 knows no more digits
+_SHARE_KEPT = 0.5  # of the map's known pixels that must stay in front of the camera
+
 
 @dataclass(frozen=True)
 class ScaledDepth:
     """A depth map in metres, and how it was brought there.
 
+    In the space `"depth"`: depth = scale * R + shift, with R the relative depth (of a disparity: its inverse) and the
+    shift in metres. In the space `"inverse depth"`: 1 / depth = scale * D + shift, with D the disparity and the shift
+    in 1 / metres; only `"affine"` of a kind of disparity lives there. So where there is no shift, `scale` always is
+    the factor of depth.
+
     Attributes:
-        depth: (H, W) float32 metres, 0 = unknown.
-        scale: what the relative depth (of a disparity: its inverse) was multiplied by.
-        shift: metres that were added after it.
-        method: the rule's name in `METHODS`.
+        depth: (H, W) float32 metres, 0 = unknown: what was unknown, and what came to lie at or behind the camera.
+        scale: the factor.
+        shift: what was added after it.
+        method: the name in `METHODS` of the rule that these numbers are from.
+        space: `"depth"` or `"inverse depth"`, where scale and shift live.
+        fallback: why `method` is not the rule that was asked for; None if it is.
     """
 
     depth: np.ndarray
     scale: float
     shift: float
     method: str
+    space: str = "depth"
+    fallback: str | None = None
 
 
 def scale_median(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -46,8 +60,52 @@ def scale_median(relative: np.ndarray, reference: np.ndarray) -> tuple[float, fl
     return float(np.median(reference) / np.median(relative)), 0.0
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {"median": scale_median}
-"""Each rule by name: (P,) positive float64 relative and reference depth -> scale, shift."""
+def scale_least_squares(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """The s that makes sum (s * relative - reference)^2 least, and no shift.
+
+    Args:
+        relative: (P,) positive; depth, or inverse depth, any unit.
+        reference: (P,) positive; metres, or 1 / metres, the same pixels.
+
+    Returns:
+        scale, shift. The scale of positive numbers is positive.
+    """
+    largest = relative.max()  # in units of it, the squares stay finite
+    return float((relative / largest) @ reference / np.square(relative / largest).sum() / largest), 0.0
+
+
+def scale_affine(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """The s and b that make sum (s * relative + b - reference)^2 least.
+
+    Args:
+        relative: (P,) depth, or inverse depth, up to scale and shift.
+        reference: (P,) metres, or 1 / metres, the same pixels.
+
+    Returns:
+        scale, shift.
+
+    Raises:
+        DepthError: too few pixels, a flat map, or a scale that is not positive.
+    """
+    if len(relative) < _FEWEST:
+        raise DepthError(f"{len(relative)} pixels known in both maps are too few for scale and shift")
+    deviation, mean = relative - relative.mean(), reference.mean()
+    spread = np.abs(deviation).max()
+    if not spread > _CONSTANT * np.abs(relative).mean():
+        raise DepthError("the map is flat over the pixels known in both")
+    scale = float((deviation / spread) @ (reference - mean) / np.square(deviation / spread).sum() / spread)
+    # A flat reference leaves a slope of rounding errors, of either sign.
+    if not scale * spread > _CONSTANT * abs(mean):
+        raise DepthError(f"the fitted scale {scale:.3g} is not positive: the reference does not grow with the map")
+    return scale, float(mean - scale * relative.mean())
+
+
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {
+    "median": scale_median,
+    "least_squares": scale_least_squares,
+    "affine": scale_affine,
+}
+"""Each rule by name: (P,) float64 relative and reference -> scale, shift; a rule that cannot raises DepthError."""
 
 
 def scale_depth(
@@ -58,42 +116,77 @@ def scale_depth(
     method: str = "median",
     valid: np.ndarray | None = None,
 ) -> ScaledDepth:
-    """Map the depth of one model onto the metres of another: depth = scale * relative + shift.
+    """Map the depth of one model onto the metres of another.
+
+    The median is that of depth; the fits are made in the space of `kind`: for disparities in inverse depth. An affine
+    fit that cannot be meant (too few pixels, a flat map, a scale that is not positive, more than half of the map at
+    or behind the camera) falls back to the median and says so; a kind whose shift is open has no such way out.
 
     Args:
         relative: (H, W) what the model gave; its numbers mean `kind`.
         reference: (H, W) metric depth, metres, for example the pseudo-dense depth of AVS-Net; 0 = unknown.
         kind: one of `OUTPUT_KINDS`, the name of the model's output. Metric depth is corrected like relative depth.
-        method: one of `METHODS`.
+        method: one of `METHODS`. A kind whose shift is open needs `"affine"`.
         valid: (H, W) bool, the pixels that the rule looks at; None looks at all. A pixel that either map does
-            not know (not finite, not positive) is never looked at. Every pixel is scaled.
+            not know (not finite; not positive, unless the map's shift is open) is never looked at. Every pixel is
+            scaled.
 
     Returns:
         The scaled depth; pixels unknown in `relative` stay 0.
 
     Raises:
-        OptionError: an unknown kind or method, or a kind whose shift is open.
-        DepthError: maps that are not (H, W) and equal in shape, or no pixel known in both.
+        OptionError: an unknown kind or method, or a kind whose shift is open and a rule that finds none.
+        DepthError: maps that are not (H, W) and equal in shape, no pixel known in both, or a kind whose shift is
+            open and a reference that does not set it.
 
     >>> scale_depth(np.array([[1.0, 2.0, 4.0]]), np.array([[3.0, 6.0, 6.0]]), kind="relative_depth").depth
     array([[ 3.,  6., 12.]], dtype=float32)
+    >>> metres = np.array([[4.0, 1.0, 2.0]])
+    >>> scale_depth(np.array([[0.0, 3.0, 1.0]]), metres, kind="affine_disparity", method="affine").shift
+    0.25
     """
     if method not in METHODS:
         raise OptionError(f"method: found {method!r}, wanted one of {', '.join(METHODS)}")
-    depth, reference = as_depth(relative, kind), as_depth(reference, "metric_depth")
-    if depth.ndim != 2 or depth.shape != reference.shape:
-        raise DepthError(f"relative {depth.shape} and reference {reference.shape}: wanted one shape (H, W)")
-    known = (depth > 0.0) & (reference > 0.0)
+    inverse = kind.endswith("disparity") and method != "median"
+    values = _values(relative, kind, method, inverse)
+    metres = as_depth(reference, "metric_depth")
+    if values.ndim != 2 or values.shape != metres.shape:
+        raise DepthError(f"relative {values.shape} and reference {metres.shape}: wanted one shape (H, W)")
+    known = np.isfinite(values) & (metres > 0.0)
     if valid is not None:
         valid = np.asarray(valid)
-        if valid.shape != depth.shape or valid.dtype != np.bool_:
-            raise DepthError(f"valid: found {valid.dtype} {valid.shape}, wanted bool {depth.shape}")
+        if valid.shape != values.shape or valid.dtype != np.bool_:
+            raise DepthError(f"valid: found {valid.dtype} {valid.shape}, wanted bool {values.shape}")
         known &= valid
     if not known.any():
         raise DepthError("no valid pixel: none is finite and positive in both maps")
-    scale, shift = METHODS[method](depth[known].astype(np.float64), reference[known].astype(np.float64))
-    metres = np.where(depth > 0.0, depth.astype(np.float64) * scale + shift, 0.0)
-    return ScaledDepth(as_depth(metres, "metric_depth"), scale, shift, method)
+    target = metres[known].astype(np.float64)
+    try:
+        scale, shift = METHODS[method](values[known], 1.0 / target if inverse else target)
+        depth = as_depth(scale * values + shift, "disparity" if inverse else "metric_depth")
+        if method == "affine" and (depth > 0.0).sum() <= _SHARE_KEPT * np.isfinite(values).sum():
+            raise DepthError(f"scale {scale:.3g} and shift {shift:.3g} leave most of the map at or behind the camera")
+    except DepthError as error:
+        if kind.startswith("affine"):
+            raise DepthError(
+                f"{kind}: {error}; without a shift the map has no metres, so give another reference"
+            ) from None
+        fallback = f"{method} fell back to the median: {error}"
+        return replace(scale_depth(relative, reference, kind=kind, valid=valid), fallback=fallback)
+    if inverse and method != "affine":
+        return ScaledDepth(depth, 1.0 / scale, shift, method)
+    return ScaledDepth(depth, scale, shift, method, "inverse depth" if inverse else "depth")
+
+
+def _values(relative: np.ndarray, kind: str, method: str, inverse: bool) -> np.ndarray:
+    """float64 numbers of the map in the space of the fit; NaN = unknown."""
+    if kind in OUTPUT_KINDS and kind.startswith("affine") and method == "affine":
+        # Up to a shift, 0 and negative numbers are as good as any.
+        values = np.asarray(relative, dtype=np.float64)
+        return np.where(np.isfinite(values), values, np.nan)
+    depth = as_depth(relative, kind).astype(np.float64)
+    known = np.where(depth > 0.0, depth, np.nan)
+    return 1.0 / known if inverse else known
 
 
 def as_depth(values: np.ndarray, kind: str) -> np.ndarray:
@@ -115,7 +208,8 @@ def as_depth(values: np.ndarray, kind: str) -> np.ndarray:
     if kind.startswith("affine"):
         # Taking the shift as 0 would give a plausible, wrong map.
         raise OptionError(
-            f"kind: {kind!r} leaves a shift open: a scale is not enough, it needs a rule that finds a shift"
+            f"kind: {kind!r} leaves a shift open: a scale is not enough, it needs a rule that finds a shift, such as "
+            "affine"
         )
     depth = np.asarray(values, dtype=np.float64)
     with np.errstate(divide="ignore", over="ignore"):

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from avsnet.echo_scale import Arrival
 from avsnet.io import atomic_path
-from avsnet.predict import Hearing
+from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
 
 COLOUR_MAP = "Spectral"
@@ -72,7 +72,8 @@ def summary(prediction: Prediction) -> str:
     median = f"{np.median(known):.3g} {unit(prediction)}" if known.size else "unknown"
     scale = "scale untouched"
     if prediction.scale_source != "none":
-        scale = f"scale {prediction.scale:.4g} from {prediction.scale_source}"
+        shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
+        scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
     if prediction.confidence is not None:
         scale += f", confidence {prediction.confidence:.2f}"
     return f"median depth {median}, {scale}, model {prediction.model}"

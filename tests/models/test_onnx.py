@@ -267,7 +267,7 @@ def test_a_network_that_fails_while_running_is_an_error_of_one_line(tmp_path, im
 
 
 def test_an_image_of_another_size_is_an_error_that_names_both_sizes(nchw):
-    with pytest.raises(SampleError, match=r"'image' is \(1, 3, 8, 8\), but toy\.onnx takes \(B, 3, 4, 6\)"):
+    with pytest.raises(SampleError, match=r"'image' is \(1, 3, 8, 8\), but onnx:toy\.onnx takes \(B, 3, 4, 6\)"):
         create_model(f"onnx:{nchw}")({"image": torch.rand(1, 3, 8, 8)})
 
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from avsnet.errors import DepthError, ImageError
-from avsnet.models.resize import to_image_size, to_model_input
+from avsnet.models import ModelInfo
+from avsnet.models.resize import input_size, to_image_size, to_model_input
 
 
 def test_an_image_of_the_networks_size_passes_unchanged():
@@ -50,3 +51,23 @@ def test_what_is_no_rgb_picture_is_an_error(image):
 def test_what_is_no_map_is_an_error(shape):
     with pytest.raises(DepthError, match=r"give \(h, w\)"):
         to_image_size(np.zeros(shape), (2, 2))
+
+
+def info(size=None, multiple=1, keep_aspect=False):
+    return ModelInfo("toy", "disparity", "MIT", "MIT", "this test", size, multiple, keep_aspect=keep_aspect)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (640, 480), (101, 999), (3, 5)])
+def test_the_input_size_is_the_fixed_one_or_the_nearest_legal_one(shape):
+    assert input_size(info((192, 640), None), *shape) == (192, 640)
+    height, width = input_size(info(multiple=32), *shape)
+    assert height % 32 == width % 32 == 0 and min(height, width) >= 32
+    assert abs(height - max(shape[0], 32)) <= 16 and abs(width - max(shape[1], 32)) <= 16
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (640, 480), (101, 999), (2000, 1900)])
+def test_a_kept_aspect_brings_one_side_to_the_size_and_leaves_the_shape(shape):
+    height, width = input_size(info((280, 420), 14, keep_aspect=True), *shape)
+    assert height == 280 or width == 420
+    assert height % 14 == width % 14 == 0
+    assert height / width == pytest.approx(shape[0] / shape[1], rel=7 / min(height, width) + 1e-9)

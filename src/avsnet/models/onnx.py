@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from avsnet.errors import MissingExtraError, ModelError, SampleError
+from avsnet.errors import MissingExtraError, ModelError
 from avsnet.models.registry import OUTPUT_KINDS, ModelInfo
+from avsnet.models.resize import checked_image
 
 LAYOUTS = ("NCHW", "NHWC")
 DEFAULTS: dict[str, Any] = {
@@ -91,17 +92,7 @@ class OnnxDepthModel(torch.nn.Module):
             SampleError: no image, or one of another shape or type, or with NaN in it.
             ModelError: the network fails, or returns anything but one finite map per image.
         """
-        image = batch.get("image")
-        if not isinstance(image, torch.Tensor) or not image.is_floating_point() or image.ndim != 4:
-            raise SampleError("batch: 'image' must be a float tensor of shape (B, 3, H, W), values 0..1")
-        height, width = self.size
-        if image.shape[1:] != (3, height, width):
-            raise SampleError(
-                f"batch: 'image' is {tuple(image.shape)}, but {self.path.name} takes "
-                f"(B, 3, {height}, {width}); resize it first (avsnet.models.resize.to_model_input)"
-            )
-        if not torch.isfinite(image).all():
-            raise SampleError("batch: 'image' has NaN or infinite values")
+        image = checked_image(batch, self.info)
         inputs = image.detach().cpu().float().numpy() * self._gain + self._offset
         if self.layout == "NHWC":
             inputs = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))

@@ -1,7 +1,7 @@
 """What models there are: a name, the meaning of its numbers, its licences, and how to build it.
 
 A model is one file in this folder with `@register_model(ModelInfo(...))` above its class or factory. Networks
-that are not ours come by a prefix instead: `onnx:PATH`.
+that are not ours come by a prefix instead: `onnx:PATH`, `huggingface:ID_OR_FOLDER`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ OUTPUT_KINDS = ("metric_depth", "relative_depth", "affine_depth", "disparity", "
 """What a model's numbers can mean: metres; depth up to a scale; depth up to scale and shift; 1 / depth up to
 a scale; 1 / depth up to scale and shift. The kind is also the key of the map in what `forward` returns."""
 
-PREFIXES = {"onnx": "avsnet.models.onnx:OnnxDepthModel"}
+PREFIXES = {
+    "onnx": "avsnet.models.onnx:OnnxDepthModel",
+    "huggingface": "avsnet.models.huggingface:HuggingFaceDepthModel",
+}
 """`prefix:REST` as a name calls this class or factory with REST."""
+
+PREFIX_FORMS = ("onnx:PATH", "huggingface:ID_OR_FOLDER")
+"""What such names look like, for people."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class ModelInfo:
         size: (height, width) in pixels, the default input size; None: the image's own.
         size_multiple: pixels; every height and width divisible by it is legal. None: `size` alone is.
         parameters: number of weights; None where it is not known beforehand.
+        keep_aspect: whether the default input size keeps the picture's aspect and only one side is that of `size`.
 
     Raises:
         ModelError: an unknown kind of output, or an input size rule that allows no size.
@@ -55,6 +62,7 @@ class ModelInfo:
     size: tuple[int, int] | None = None
     size_multiple: int | None = 1
     parameters: int | None = None
+    keep_aspect: bool = False
 
     def __post_init__(self) -> None:
         if self.output not in OUTPUT_KINDS:
@@ -63,6 +71,8 @@ class ModelInfo:
             raise ModelError(f"{self.name}: give a size, a size_multiple or both")
         if self.size_multiple is not None and self.size_multiple < 1:
             raise ModelError(f"{self.name}: size_multiple {self.size_multiple} is below 1")
+        if self.keep_aspect and (self.size is None or self.size_multiple is None):
+            raise ModelError(f"{self.name}: to keep the aspect give both a size and a size_multiple")
 
 
 Factory = TypeVar("Factory", bound=Callable[..., "torch.nn.Module"])
@@ -105,7 +115,7 @@ def model_info(name: str) -> ModelInfo:
     """What the model of this name is.
 
     Args:
-        name: one of `list_models()`, or `onnx:PATH`, which opens the file.
+        name: one of `list_models()`, or one with a prefix of `PREFIXES`, which opens the file.
 
     Raises:
         ModelError: an unknown name, or a file that is missing, broken or undeclared.
@@ -119,7 +129,7 @@ def create_model(name: str, weights: str | Path | None = None, **options: Any) -
     """Build a model behind the contract `forward(batch: dict) -> dict`.
 
     Args:
-        name: one of `list_models()`, or `onnx:PATH`.
+        name: one of `list_models()`, or `onnx:PATH`, or `huggingface:ID_OR_FOLDER`.
         weights: None (fresh, the same on every call), `"default"`, or a file or folder. A prefixed name
             brings its own, so None and `"default"` mean the same there.
         options: passed to the model.
@@ -169,9 +179,10 @@ def _prefix(name: str) -> str | None:
 def _registered(name: str) -> tuple[ModelInfo, Callable[..., torch.nn.Module]]:
     names = list_models()
     if name not in _MODELS:
-        prefixes = " or ".join(f"{prefix}:PATH" for prefix in PREFIXES)
         nearest = ", ".join(difflib.get_close_matches(name, names)) or "no registered name"
-        raise ModelError(f"unknown model {name!r}; near it: {nearest}; a file of your own: {prefixes}")
+        raise ModelError(
+            f"unknown model {name!r}; near it: {nearest}; a network of others: {' or '.join(PREFIX_FORMS)}"
+        )
     return _MODELS[name]
 
 

@@ -1,4 +1,4 @@
-"""From a picture to a network's input size, and from a network's output back to the picture's size.
+"""What size a network takes; from a picture to that size, and from the network's output back to the picture's size.
 
 Both ways are PIL's bilinear filter, which widens when it shrinks: every source pixel counts, so fine texture
 does not alias.
@@ -6,11 +6,70 @@ does not alias.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
 
-from avsnet.errors import DepthError, ImageError
+from avsnet.errors import DepthError, ImageError, SampleError
+from avsnet.models.registry import ModelInfo
+
+
+def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
+    """The size at which a network sees a picture by default.
+
+    Args:
+        info: of the network. With a `size` it is that; where the aspect is kept, the picture is scaled until one of
+            its sides is that of `size`, the one that changes it less, and then to the nearest multiples; without a
+            `size`, the nearest multiples to the picture's own.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+
+    Returns:
+        (height, width) in pixels.
+
+    >>> info = ModelInfo("net", "disparity", "MIT", "MIT", "a paper", (518, 518), size_multiple=14, keep_aspect=True)
+    >>> input_size(info, 480, 640)
+    (518, 686)
+    """
+    if info.size is not None and not info.keep_aspect:
+        return info.size
+    scale, multiple = 1.0, info.size_multiple or 1
+    if info.size is not None:
+        # On a tie the height is fitted, as by the image processors of transformers.
+        scale = min(info.size[0] / height, info.size[1] / width, key=lambda factor: abs(1.0 - factor))
+    return max(1, round(scale * height / multiple)) * multiple, max(1, round(scale * width / multiple)) * multiple
+
+
+def checked_image(batch: dict[str, Any], info: ModelInfo) -> torch.Tensor:
+    """The batch's pictures, if they are what the network takes.
+
+    Args:
+        batch: `image` (B, 3, H, W) float 0..1 RGB, not normalised, of a size that is legal by `info`.
+        info: of the network.
+
+    Returns:
+        That tensor.
+
+    Raises:
+        SampleError: no image, or one of another shape, size or type, or with NaN in it.
+    """
+    image = batch.get("image")
+    if not isinstance(image, torch.Tensor) or not image.is_floating_point() or image.ndim != 4:
+        raise SampleError("batch: 'image' must be a float tensor of shape (B, 3, H, W), values 0..1")
+    sides, multiple = tuple(image.shape[2:]), info.size_multiple
+    legal = sides == info.size or (multiple is not None and min(sides) > 0 and not any(n % multiple for n in sides))
+    if image.shape[1] != 3 or not legal:
+        wanted = "(B, 3, H, W)" if info.size is None else f"(B, 3, {info.size[0]}, {info.size[1]})"
+        wanted += "" if multiple is None else f", or H and W that are multiples of {multiple}"
+        raise SampleError(
+            f"batch: 'image' is {tuple(image.shape)}, but {info.name} takes {wanted}; "
+            "resize it first (avsnet.models.resize.to_model_input)"
+        )
+    if not torch.isfinite(image).all():
+        raise SampleError("batch: 'image' has NaN or infinite values")
+    return image
 
 
 def to_model_input(image: np.ndarray, size: tuple[int, int]) -> torch.Tensor:

@@ -1,0 +1,148 @@
+"""What `avsnet check` met in a data set: one short record per row, and the lines that sum them up for people."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from avsnet.io import atomic_path
+
+_NAMED = 20  # reasons in the report; the CSV has them all
+
+
+@dataclass(slots=True)
+class RowReport:
+    """What was met in one row.
+
+    Attributes:
+        split: train, val, test, or all.
+        id: of the sample.
+        reason: why it cannot be read; "" if it can.
+        direct: sample of the direct sound; None without one.
+        valid: share of the depth map's pixels that count; None without depth.
+        clipped: share of the audio's samples at full scale.
+        sample_rate: hertz.
+        samples: per ear.
+        notes: what is mended on reading.
+    """
+
+    split: str
+    id: str
+    reason: str = ""
+    direct: int | None = None
+    valid: float | None = None
+    clipped: float | None = None
+    sample_rate: int | None = None
+    samples: int | None = None
+    notes: str = ""
+
+
+@dataclass
+class Report:
+    """What was met in a data set.
+
+    Attributes:
+        root: its folder.
+        layout: one of `LAYOUTS`.
+        published: split (or "all") -> rows by publication.
+        rows: one report per row.
+        broken: what is wrong above single rows: a table or a column that is missing, a pickle that is refused.
+        remarks: what a user should know and is not broken.
+    """
+
+    root: Path
+    layout: str
+    published: dict[str, int] = field(default_factory=dict)
+    rows: list[RowReport] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def unreadable(self) -> list[RowReport]:
+        """The rows that cannot be read."""
+        return [row for row in self.rows if row.reason]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken and not self.unreadable
+
+    def lines(self) -> list[str]:
+        """The report, for people."""
+        lines = [f"{self.root}: layout {self.layout}", *self._counts(), *self.remarks]
+        readable = [row for row in self.rows if not row.reason]
+        if readable:
+            lines += _audio_lines(readable) + _depth_lines(readable)
+        unreadable = self.unreadable
+        if unreadable:
+            lines.append(f"unreadable rows: {len(unreadable)} of {len(self.rows)}")
+            lines += [f"  {row.split} {row.reason}" for row in unreadable[:_NAMED]]
+            if len(unreadable) > _NAMED:
+                lines.append(f"  and {len(unreadable) - _NAMED} more; --out writes all of them")
+        lines += [f"broken: {reason}" for reason in self.broken]
+        problems = f"{len(self.broken)} problems, {len(unreadable)} unreadable rows"
+        return [*lines, "nothing is broken" if self.whole else f"broken: {problems}"]
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write one line per row, with the columns of `RowReport`.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, [column.name for column in fields(RowReport)], lineterminator="\n")
+            table.writeheader()
+            table.writerows(map(asdict, self.rows))
+
+    def _counts(self) -> list[str]:
+        counts = Counter(row.split for row in self.rows)
+        bad = Counter(row.split for row in self.unreadable)
+        lines = []
+        for split in [*dict.fromkeys([*self.published, *counts])]:
+            rows = len(self.rows) if split == "all" else counts[split]
+            published = self.published.get(split)
+            beside = "" if published is None else f", published {published}{'' if rows == published else ' (differs)'}"
+            unreadable = len(self.unreadable) if split == "all" else bad[split]
+            lines.append(f"{split}: {rows} rows{beside}, {unreadable} unreadable")
+        return lines
+
+
+def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
+    rates, lengths = (Counter(getattr(row, name) for row in rows) for name in ("sample_rate", "samples"))
+    directs = np.array([row.direct for row in rows if row.direct is not None])
+    lines = [f"audio: {_met(rates, 'Hz')}; {_met(lengths, 'samples')}"]
+    without = [row.id for row in rows if row.direct is None]
+    if len(directs):
+        lines.append(
+            f"direct sound: sample {np.median(directs):g} in the median, from {directs.min()} to {directs.max()}"
+        )
+    if without:
+        lines.append(f"without direct sound: {len(without)} rows, such as {without[0]}; no reader can align these")
+    clipped = np.array([row.clipped for row in rows])
+    lines.append(
+        f"clipping: {np.count_nonzero(clipped)} rows reach full scale; share of samples {clipped.mean():.2g} on "
+        f"average, {clipped.max():.2g} at most"
+    )
+    notes = Counter(row.notes for row in rows if row.notes)
+    return lines + [f"mended on reading: {count} rows, {note}" for note, count in notes.most_common()]
+
+
+def _depth_lines(rows: Sequence[RowReport]) -> list[str]:
+    fractions = np.array([row.valid for row in rows if row.valid is not None])
+    if not len(fractions):
+        return ["depth: none"]
+    mean, least = fractions.mean(), fractions.min()
+    lines = [f"depth: {len(fractions)} maps; valid fraction {mean:.4f} on average, {least:.4f} at least"]
+    empty = [row.id for row in rows if row.valid == 0.0]
+    return lines + ([f"depth without a valid pixel: {len(empty)} rows, such as {empty[0]}"] if empty else [])
+
+
+def _met(counts: Counter[int | None], unit: str) -> str:
+    """The values met, the most frequent first, with how often each was."""
+    most = [f"{value} {unit} ({count} rows)" for value, count in counts.most_common(5)]
+    return ", ".join(most) + (f" and {len(counts) - 5} other values" if len(counts) > 5 else "")

@@ -1,0 +1,151 @@
+"""`avsnet doctor`: what is installed here, what it can do, and what is missing for more.
+
+Every question is asked by itself, so that one broken library costs one line and never the report.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+EXTRAS = {
+    "train": "training, with logs for TensorBoard",
+    "rooms": "faster ray casting in the simulated rooms",
+    "export": "ONNX: running onnx: models, and exporting our own",
+    "app": "the web page",
+    "live": "recording and playing through a sound card",
+}
+"""What each extra of the package gives."""
+
+
+def report() -> str:
+    """The whole report, in lines; it raises nothing.
+
+    Returns:
+        Sections with a title each: versions, devices, caches, sound cards, extras, and warnings if there are any.
+    """
+    sections: dict[str, Callable[[], list[str]]] = {
+        "versions": _versions,
+        "devices": _devices,
+        "caches": _caches,
+        "sound cards": _sound_cards,
+        "extras": _extras,
+        "warnings": _warnings,
+    }
+    lines = []
+    for title, ask in sections.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                answer = ask()
+            except Exception as error:  # whatever a broken installation raises is what the report is for
+                answer = [f"cannot be told ({_one_line(error)})"]
+        if answer:
+            lines += [title, *(f"  {line}" for line in answer)]
+    return "\n".join(lines)
+
+
+def _versions() -> list[str]:
+    """Python, this package and what it always needs, as installed; nothing is imported."""
+    names = ["avsnet", *_requirements().get("", [])]
+    rows = [("python", f"{platform.python_version()} ({sys.executable}, {platform.system()} {platform.machine()})")]
+    rows += [(name, _version(name) or "MISSING: pip install avsnet again") for name in names]
+    return [f"{name:<16} {version}" for name, version in rows]
+
+
+def _devices() -> list[str]:
+    lines = [f"cpu: {os.cpu_count()} logical cores"]
+    try:
+        import torch
+    except Exception as error:  # a torch for another machine fails in its own ways
+        return [*lines, f"torch cannot be imported ({_one_line(error)}); install it again"]
+    lines[0] += f", torch uses {torch.get_num_threads()} threads"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = [torch.cuda.get_device_properties(number) for number in range(count)]
+    lines += [f"cuda {number}: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for number, gpu in enumerate(gpus)]
+    lines += (
+        []
+        if gpus
+        else [
+            f"cuda: none (torch is built {'for CUDA ' + torch.version.cuda if torch.version.cuda else 'without CUDA'})"
+        ]
+    )
+    return [*lines, f"mps: {'available' if torch.backends.mps.is_available() else 'none'}"]
+
+
+def _caches() -> list[str]:
+    import pooch
+    from huggingface_hub import constants
+
+    folders = {"huggingface": Path(constants.HF_HUB_CACHE), "avsnet": Path(pooch.os_cache("avsnet"))}
+    lines = [f"{name}: {path} ({'in use' if path.is_dir() else 'not made yet'})" for name, path in folders.items()]
+    offline = "set: nothing is fetched" if constants.HF_HUB_OFFLINE else "not set"
+    return [*lines, f"HF_HUB_OFFLINE: {offline}"]
+
+
+def _sound_cards() -> list[str]:
+    try:
+        sound = importlib.import_module("sounddevice")
+    except ImportError:
+        return [f"unknown: sounddevice is missing; {_install('live')}"]
+    except OSError:  # its way of saying that the system's library is not there
+        return ["unknown: the system lacks PortAudio; install it (Debian, Ubuntu: apt install libportaudio2)"]
+    cards = [
+        f"{number}: {card['name']}, {card['max_input_channels']} in, {card['max_output_channels']} out, "
+        f"{card['default_samplerate']:.0f} Hz"
+        for number, card in enumerate(sound.query_devices())
+    ]
+    return cards or ["none found"]
+
+
+def _extras() -> list[str]:
+    requirements = _requirements()
+    lines = []
+    for extra, gives in EXTRAS.items():
+        missing = [name for name in requirements.get(extra, []) if _version(name) is None]
+        state = f"missing {', '.join(missing)}; {_install(extra)}" if missing else "installed"
+        lines.append(f"{extra:<7} {gives}: {state}")
+    return lines
+
+
+def _warnings() -> list[str]:
+    if _version("torchaudio") is None:
+        return []
+    return [
+        "torchaudio is installed: avsnet does not need it, and one built for another torch breaks the imports of "
+        "transformers; if those fail, pip uninstall torchaudio"
+    ]
+
+
+def _requirements() -> dict[str, list[str]]:
+    """The packages that avsnet needs, by extra; those always needed under the empty name."""
+    found: dict[str, list[str]] = {}
+    for line in metadata.requires("avsnet") or []:
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+        extra = re.search(r"extra\s*==\s*[\"']([\w-]+)", line)
+        if name != "avsnet":
+            found.setdefault(extra[1] if extra else "", []).append(name)
+    return found
+
+
+def _version(name: str) -> str | None:
+    """The installed version of a package; None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _install(extra: str) -> str:
+    return f"pip install 'avsnet[{extra}]'"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,287 @@
+"""`avsnet check` counts what it meets, names what is broken, and only that makes its exit code 1."""
+
+import csv
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from avsnet import cli
+from avsnet.audio.chirp import sweep
+from avsnet.data.check import check, recognise
+from avsnet.errors import DataError, OptionError
+
+SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "batvision_v2_sample" / "BatvisionV2"
+SPLITS = ("train", "val", "test")
+HEIGHT, WIDTH = 9, 16
+V1_HEADER = ["audio path left", "audio path right", "depth path", "camera path left"]
+V2_HEADER = [f"{kind} {part}" for kind in ("audio", "depth", "camera") for part in ("path", "file name")]
+
+
+def sound(direct=299, samples=2000, seed=0):
+    """(samples, 2) with a chirp at `direct`; None for noise alone."""
+    waveform = np.random.default_rng(seed).normal(0.0, 1e-3, (samples, 2))
+    if direct is not None:
+        waveform[direct : direct + 132] += 0.5 * sweep()[:, None]
+    return waveform
+
+
+def depth(valid):
+    """Millimetres, of which the share `valid` counts."""
+    metres = np.zeros(HEIGHT * WIDTH, np.uint16)
+    metres[: round(valid * metres.size)] = 2000
+    return metres.reshape(HEIGHT, WIDTH)
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (WIDTH, HEIGHT), (9, 99, 199)).save(path)
+
+
+def table(path, header, rows):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def v2_tree(root, locations=("Attic", "Salle"), rows=2):
+    """Each split of each location with `rows` rows; the n-th direct sound stands at 300 + n, valid is 1 / 2 or 1."""
+    number = 0
+    for location in locations:
+        for split in SPLITS:
+            entries = []
+            for _ in range(rows):
+                names = [f"audio_{number}.wav", f"depth_{number}.npy", f"camera_{number}.jpeg"]
+                folders = [f"{location}/{kind}" for kind in ("audio", "depth", "camera")]
+                picture(root / folders[2] / names[2])
+                for folder in folders[:2]:
+                    (root / folder).mkdir(exist_ok=True)
+                soundfile.write(root / folders[0] / names[0], sound(300 + number), 44_100, subtype="PCM_32")
+                np.save(root / folders[1] / names[1], depth(0.5 + number % 2 / 2))
+                entries.append([cell for pair in zip(folders, names, strict=True) for cell in pair])
+                number += 1
+            table(root / location / f"{split}.csv", V2_HEADER, entries)
+    return root
+
+
+def v1_tree(root, rows=2):
+    for split in SPLITS:
+        entries = []
+        for number in range(rows):
+            stem = f"2019.08.26/{split}/1803{number:02d}.309017"
+            picture(root / f"{stem}.png")
+            for ear, side in enumerate(("left", "right")):
+                np.save(root / f"{stem}_{side}.npy", (sound(975, 4400)[:, ear] * 32_768).astype(np.int16))
+            np.save(root / f"{stem}_depth.npy", depth(0.5).astype(np.float32))
+            entries.append([f"{stem}_left.npy", f"{stem}_right.npy", f"{stem}_depth.npy", f"{stem}.png"])
+        table(root / f"{split}.csv", V1_HEADER, entries)
+    return root
+
+
+def visual_echoes_tree(root):
+    states = {(3, 90): {"rgb": np.zeros((128, 128, 3), np.uint8), "depth": np.ones((128, 128), np.float32)}}
+    (root / "scene_observations_128.pkl").write_bytes(pickle.dumps({"office_0": states, "office_4": states}))
+    for scene in ("office_0", "office_4"):
+        folder = root / "echoes_navigable" / scene / "3ms_sweep" / "90"
+        folder.mkdir(parents=True)
+        soundfile.write(folder / "3.wav", sound(20, 44_100), 44_100)
+    return root
+
+
+def captures_tree(root):
+    for name in ("a", "kitchen/b"):
+        picture(root / f"{name}.png")
+        soundfile.write(root / f"{name}.wav", sound(), 48_000)
+    return root
+
+
+TREES = {"v1": v1_tree, "v2": v2_tree, "visual_echoes": visual_echoes_tree, "folder": captures_tree}
+
+
+def command(capsys, *words):
+    code = cli.main(["check", *map(str, words)])
+    return code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("layout", TREES)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_each_layout_is_recognised_and_a_whole_tree_is_whole(tmp_path, layout, workers):
+    TREES[layout](tmp_path)
+    report = check(tmp_path, workers=workers)
+    assert report.layout == layout and report.whole
+    assert len(report.rows) == {"v1": 6, "v2": 12, "visual_echoes": 2, "folder": 2}[layout]
+    assert report.lines()[-1] == "nothing is broken"
+    assert check(tmp_path, layout).rows == report.rows
+
+
+def test_the_real_recording_gives_the_published_figures(capsys):
+    if not SAMPLE.is_dir():
+        pytest.skip("../shared/batvision_v2_sample is absent (CC BY-SA, so it is not carried here)")
+    report = check(SAMPLE)
+    assert [row.direct for row in report.rows] == [299] * 3
+    assert report.rows[0].valid == pytest.approx(0.7833, abs=5e-5)
+    code, out, err = command(capsys, SAMPLE)
+    assert (code, err) == (0, "")
+    assert "train: 1 rows, published 1911 (differs), 0 unreadable" in out
+    assert "val: 1 rows, published 625" in out and "test: 1 rows, published 584" in out
+    assert "44100 Hz (3 rows); 20000 samples (3 rows)" in out and "valid fraction 0.7833" in out
+
+
+def test_the_figures_are_those_of_the_rows(tmp_path, capsys):
+    v2_tree(tmp_path)
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 0
+    assert "train: 4 rows, published 1911 (differs)" in out and "all: 12 rows, published 3120 (differs)" in out
+    assert "2 locations: Attic, Salle" in out
+    assert "direct sound: sample 305.5 in the median, from 300 to 311" in out
+    assert "depth: 12 maps; valid fraction 0.7500 on average, 0.5000 at least" in out
+    assert "clipping: 0 rows" in out
+
+
+def test_an_equal_count_is_not_said_to_differ(tmp_path, monkeypatch):
+    monkeypatch.setattr("avsnet.data.batvision_v2.PUBLISHED_ROWS", {"train": 4, "val": 4, "test": 4})
+    assert "differs" not in "\n".join(check(v2_tree(tmp_path)).lines())
+
+
+def test_v1_stands_beside_both_published_counts(tmp_path, capsys):
+    code, out, _ = command(capsys, v1_tree(tmp_path))
+    assert code == 0 and "test: 2 rows, published 4960 (differs)" in out
+    assert "all: 6 rows, published 52220 (differs)" in out and "second-hand" in out
+    assert "direct sound: sample 975" in out and "4400 samples (6 rows)" in out
+
+
+def test_stray_entries_of_the_root_are_named_and_break_nothing(tmp_path, capsys):
+    v2_tree(tmp_path)
+    (tmp_path / ".DS_Store").write_bytes(b"\x00\xff")
+    (tmp_path / "index.csv").write_text("a,b\n")
+    (tmp_path / "__MACOSX" / "Attic").mkdir(parents=True)
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 0 and "3 entries of the root are no location and are ignored: .DS_Store, __MACOSX, index.csv" in out
+
+
+def test_an_unreadable_row_is_named_with_its_reason_and_gives_exit_code_1(tmp_path, capsys):
+    v2_tree(tmp_path)
+    (tmp_path / "Attic" / "audio" / "audio_1.wav").unlink()
+    (tmp_path / "Attic" / "depth" / "depth_2.npy").write_bytes(b"\x93NUMPY")
+    image = tmp_path / "Salle" / "camera" / "camera_7.jpeg"
+    image.write_bytes(image.read_bytes()[:-200])
+    code, out, err = command(capsys, tmp_path)
+    assert (code, err) == (1, "")
+    assert "unreadable rows: 3 of 12" in out and "broken: 0 problems, 3 unreadable rows" in out
+    for name, file in {"Attic/1": "audio_1.wav", "Attic/2": "depth_2.npy", "Salle/7": "camera_7.jpeg"}.items():
+        assert any(name in line and file in line for line in out.splitlines())
+    assert "train: 4 rows, published 1911 (differs), 2 unreadable" in out
+    assert "all: 12 rows, published 3120 (differs), 3 unreadable" in out
+
+
+def test_many_unreadable_rows_are_counted_here_and_all_written_there(tmp_path, capsys):
+    v2_tree(tmp_path / "tree", rows=5)
+    for path in (tmp_path / "tree").glob("*/audio/*.wav"):
+        path.unlink()
+    code, out, _ = command(capsys, tmp_path / "tree", "--out", tmp_path / "rows.csv")
+    assert code == 1 and "and 10 more; --out writes all of them" in out and out.count("no such file") == 20
+    with open(tmp_path / "rows.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30 and all("no such file" in row["reason"] for row in rows)
+
+
+def test_the_csv_holds_what_was_met_in_every_row(tmp_path, capsys):
+    v2_tree(tmp_path / "tree")
+    assert command(capsys, tmp_path / "tree", "--out", tmp_path / "rows.csv")[0] == 0
+    with open(tmp_path / "rows.csv", newline="") as file:
+        row = list(csv.DictReader(file))[1]
+    assert (row["split"], row["id"], row["reason"]) == ("train", "Attic/1", "")
+    assert (row["direct"], row["valid"], row["sample_rate"], row["samples"]) == ("301", "1.0", "44100", "2000")
+
+
+def test_a_missing_table_or_column_is_broken_and_the_other_splits_are_still_read(tmp_path, capsys):
+    v1_tree(tmp_path)
+    (tmp_path / "val.csv").unlink()
+    text = (tmp_path / "test.csv").read_text()
+    (tmp_path / "test.csv").write_text(text.replace("depth path", "depht path"))
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 1 and "train: 2 rows" in out and "2 problems, 0 unreadable rows" in out
+    assert "val.csv: cannot be read" in out and "test.csv: has no column 'depth path'" in out
+
+
+def test_one_broken_location_costs_no_other_and_an_empty_table_is_no_defect(tmp_path):
+    v2_tree(tmp_path)
+    table(tmp_path / "Attic" / "val.csv", V2_HEADER, [])
+    assert check(tmp_path).whole and len(check(tmp_path).rows) == 10
+    (tmp_path / "Salle" / "val.csv").write_text("nothing,known\n1,2\n")
+    report = check(tmp_path)
+    assert len(report.broken) == 1 and "Salle" in report.broken[0] and len(report.rows) == 8
+
+
+def test_a_tree_without_a_table_is_broken(tmp_path, capsys):
+    (tmp_path / "Attic").mkdir()
+    for layout in ("v1", "v2", "visual_echoes", "folder"):
+        code, out, _ = command(capsys, tmp_path, "--layout", layout)
+        assert code == 1 and "broken: " in out
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 1 and "none of the layouts" in out and recognise(tmp_path) == "unknown"
+
+
+def test_rows_without_direct_sound_and_clipped_rows_are_counted_and_not_broken(tmp_path, capsys):
+    v2_tree(tmp_path)
+    soundfile.write(tmp_path / "Attic" / "audio" / "audio_0.wav", sound(None), 44_100)
+    clipped = sound(300)
+    clipped[1000:1100] = [1.0, -1.0]
+    soundfile.write(tmp_path / "Attic" / "audio" / "audio_1.wav", clipped, 44_100, subtype="PCM_32")
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 0 and "without direct sound: 1 rows, such as Attic/0" in out
+    assert "clipping: 1 rows reach full scale; share of samples 0.0042 on average, 0.05 at most" in out
+
+
+def test_a_row_that_is_listed_twice_is_said(tmp_path):
+    v2_tree(tmp_path)
+    text = (tmp_path / "Attic" / "train.csv").read_text()
+    (tmp_path / "Attic" / "train.csv").write_text(text + text.splitlines()[1] + "\n")
+    report = check(tmp_path)
+    assert report.whole and any("1 rows are listed again" in line for line in report.lines())
+
+
+def test_audio_of_unknown_scale_is_unreadable_until_the_scale_is_given(tmp_path, capsys):
+    v1_tree(tmp_path)
+    for path in tmp_path.glob("**/*_left.npy"):
+        np.save(path, np.load(path).astype(np.float64))
+    for path in tmp_path.glob("**/*_right.npy"):
+        np.save(path, np.load(path).astype(np.float64))
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 1 and "full_scale" in out
+    assert command(capsys, tmp_path, "--full-scale", "32768")[0] == 0
+
+
+def test_a_capture_without_its_recording_and_a_hostile_pickle_are_broken(tmp_path, capsys):
+    captures_tree(tmp_path / "mine")
+    (tmp_path / "mine" / "kitchen" / "b.wav").unlink()
+    code, out, _ = command(capsys, tmp_path / "mine")
+    assert code == 1 and "kitchen/b: " in out and "no such file" in out
+    visual_echoes_tree(tmp_path / "mine")
+    (tmp_path / "mine" / "scene_observations_128.pkl").write_bytes(pickle.dumps(pickle.loads))
+    code, out, _ = command(capsys, tmp_path / "mine")
+    assert code == 1 and "_pickle.loads, which no array needs" in out
+
+
+def test_a_rig_that_played_something_else_is_listened_for(tmp_path):
+    captures_tree(tmp_path)
+    rig = {"speaker": [0, 0, 0], "ears": [[-0.1, 0, 0], [0.1, 0, 0]]}
+    (tmp_path / "rig.json").write_text(json.dumps(rig | {"sweep": {"low": 500, "high": 2000, "duration": 0.02}}))
+    waveform = np.zeros((4000, 2))
+    waveform[500:1460] += sweep(48_000, 0.02, 500, 2000)[:, None] / 2
+    soundfile.write(tmp_path / "a.wav", waveform, 48_000)
+    report = check(tmp_path)
+    assert abs(report.rows[0].direct - 500) <= 2 and "rig known" in report.lines()
+
+
+def test_a_wrong_root_or_layout_is_a_mistake_told_in_one_line(tmp_path, capsys):
+    with pytest.raises(DataError, match="no folder"):
+        check(tmp_path / "none")
+    for option in ({"layout": "v3"}, {"workers": -1}):
+        with pytest.raises(OptionError):
+            check(tmp_path, **option)
+    code, out, err = command(capsys, tmp_path / "none")
+    assert (code, out) == (2, "") and err.count("\n") == 1
