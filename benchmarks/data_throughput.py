@@ -2,12 +2,17 @@
 
     python benchmarks/data_throughput.py --shared ../shared
 
-Both sides read the same tree of copies of the real recording (or of a synthetic one where `--shared` is not given) with
-the original settings at 256 x 256: picture, depth, the cut at 30 m and its spectrogram. The straightforward way decodes
-the picture at full size, makes it float and resizes it with anti-aliasing; repairs the whole depth map and resizes it by
-nearest (anti-aliased, as in public loaders, it would be wrong and no faster); reads the whole WAV and transforms it.
-Both go through the same loader. The sides take turns, epoch by epoch; medians and the range over the turns are printed.
-Everything is in the page cache, so this is the work of the processor, not of the disk.
+All sides read the same tree of copies of the real recording (or of a synthetic one where `--shared` is not given), as
+recorded and cut at 30 m, through the same loader, and take turns epoch by epoch; medians and the range over the turns
+are printed. Everything is in the page cache, so this is the work of the processor, not of the disk.
+
+- straightforward: decodes the picture at full size and leaves the rest to torchvision's `to_tensor` and anti-aliased
+  `resize`; repairs the whole depth map and resizes it by nearest (anti-aliased, as in public loaders, it would be wrong
+  and no faster); reads the whole WAV and makes the spectrogram, sample by sample.
+- avsnet, with echo: the same samples, the spectrogram made in the reader.
+- avsnet, waveform: what a model takes that makes its spectrogram from the batch, on its own device.
+- avsnet, waveform, then batch: the same, and the spectrogram of every batch made at once on this processor.
+- avsnet, aligned: with echo, after the direct sound has been found in every recording; the default.
 """
 
 from __future__ import annotations
@@ -28,40 +33,39 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import Dataset
+from torchvision.transforms.functional import resize, to_tensor
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS
+from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_v2 import BatVisionV2
 from avsnet.data.loading import SampleLoader
 
-SIZE = (256, 256)
-SETTINGS = replace(ORIGINAL_SETTINGS["v2_cut30"], size=SIZE)
+ORIGINAL = ORIGINAL_SETTINGS["v2_cut30"]
 CAP = 30.0
+BATCH = 16
 TOLERANCE = {"image, mean": 0.005, "image, largest": 0.06, "depth": 1e-6, "valid": 0.0, "waveform": 0.0, "echo": 1e-5}
-"""Of the absolute difference. The picture differs because the decoder itself averages it to a half first."""
+"""Of the absolute difference. The picture differs as the decoder itself averages it to a half or a quarter first."""
 
 
 class Straightforward(Dataset[dict[str, Any]]):
     """The same samples, read as one writes it down first."""
 
-    def __init__(self, data: BatVisionV2) -> None:
-        self.rows = data.rows
+    def __init__(self, data: BatVisionV2, size: tuple[int, int]) -> None:
+        self.rows, self.size, self.settings = data.rows, size, replace(ORIGINAL, size=size)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        picture = np.array(Image.open(row.image).convert("RGB"))
-        image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255.0
-        image = F.interpolate(image[None], SIZE, mode="bilinear", antialias=True)[0].clamp(0.0, 1.0)
+        image = resize(to_tensor(Image.open(row.image).convert("RGB")), list(self.size), antialias=True).clamp(0.0, 1.0)
         depth = np.load(row.depth).astype(np.float32) / 1000.0
         depth[~np.isfinite(depth) | (depth < 0.0) | (depth > CAP)] = 0.0
-        depth = F.interpolate(torch.from_numpy(depth)[None, None], SIZE, mode="nearest-exact")[0]
+        depth = F.interpolate(torch.from_numpy(depth)[None, None], self.size, mode="nearest-exact")[0]
         waveform, rate = soundfile.read(row.audio[0], dtype="float32", always_2d=True)
-        waveform = torch.from_numpy(waveform.T[:, : SETTINGS.samples].copy())
+        waveform = torch.from_numpy(waveform.T[:, : self.settings.samples].copy())
         sample = {"image": image, "depth": depth, "valid": depth > 0.0, "waveform": waveform, "sample_rate": rate}
-        return sample | {"echo": SETTINGS(waveform), "id": row.id}
+        return sample | {"echo": self.settings(waveform), "id": row.id}
 
 
 def write_tree(root: Path, sample: Path | None, copies: int) -> None:
@@ -69,10 +73,7 @@ def write_tree(root: Path, sample: Path | None, copies: int) -> None:
     source = root / "source"
     source.mkdir()
     names = ("camera", "depth", "audio")
-    if sample:
-        files = {kind: next(sample.glob(f"{kind}_47.*")) for kind in names}
-    else:
-        files = synthetic(source)
+    files = {kind: next(sample.glob(f"{kind}_47.*")) for kind in names} if sample else synthetic(source)
     lines = [",".join(f"{kind} {part}" for kind in names for part in ("path", "file name"))]
     for number in range(copies):
         cells = []
@@ -111,10 +112,14 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float
     return found
 
 
-def epoch(loader: SampleLoader) -> float:
-    """Samples per second of one epoch."""
+def epoch(loader: SampleLoader, settings: SpectrogramSettings | None = None) -> float:
+    """Samples per second of one epoch; with settings, the spectrogram of every batch is made as well."""
     start = time.perf_counter()
-    rows = sum(len(batch["id"]) for batch in loader)
+    rows = 0
+    for batch in loader:
+        rows += len(batch["id"])
+        if settings:
+            batch["echo"] = settings(batch["waveform"])
     return rows / (time.perf_counter() - start)
 
 
@@ -123,8 +128,43 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def compare(root: str, size: tuple[int, int], turns: int) -> None:
+    """Compare the outputs at one size, then print speeds, ratios and memory."""
+    settings = replace(ORIGINAL, size=size)
+    original = BatVisionV2(root, size=size, cap=CAP, align=None, spectrogram=settings)
+    print(f"\n{size[0]} x {size[1]}; outputs differ by")
+    for name, found in differences(original[0], Straightforward(original, size)[0]).items():
+        print(f"  {name:16s} {found:9.2g}   allowed {TOLERANCE[name]:g}")
+        assert found <= TOLERANCE[name], name
+
+    waveforms = SampleLoader(BatVisionV2(root, size=size, cap=CAP, align=None), BATCH)
+    sides: dict[str, tuple[SampleLoader, SpectrogramSettings | None]] = {
+        "straightforward": (SampleLoader(Straightforward(original, size), BATCH), None),
+        "avsnet, with echo": (SampleLoader(original, BATCH), None),
+        "avsnet, waveform": (waveforms, None),
+        "avsnet, waveform, then batch": (waveforms, settings),
+        "avsnet, aligned": (SampleLoader(BatVisionV2(root, size=size, cap=CAP, spectrogram=settings), BATCH), None),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in sides}
+    memory = []
+    for turn in range(turns + 1):
+        for name, side in sides.items():
+            speed = epoch(*side)
+            if turn:  # the first warms up
+                speeds[name].append(speed)
+        memory.append(resident())
+    for name, values in speeds.items():
+        ratios = [ours / theirs for ours, theirs in zip(values, speeds["straightforward"], strict=True)]
+        print(
+            f"  {name:30s} {statistics.median(values):6.1f} samples/s ({min(values):.1f} to {max(values):.1f}), "
+            f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+    held = [resident() for _ in SampleLoader(original, BATCH)]
+    print(f"  memory: {held[0]:.0f} to {held[-1]:.0f} MB within an epoch, {memory[0]:.0f} to {memory[-1]:.0f} over all")
+
+
 def main() -> None:
-    """Compare the outputs, then print the speeds, their ratio and the memory."""
+    """Write the tree and compare at the two sizes of the BatVision baselines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, help="the folder that holds batvision_v2_sample")
     parser.add_argument("--copies", type=int, default=64)
@@ -133,41 +173,9 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder), options.shared and options.shared / "batvision_v2_sample", options.copies)
-        original = BatVisionV2(folder, size=SIZE, cap=CAP, align=None, spectrogram=SETTINGS)
-        aligned = BatVisionV2(folder, size=SIZE, cap=CAP, spectrogram=SETTINGS)
-        straightforward = Straightforward(original)
-
-        print(f"{options.copies} copies of the {'real' if options.shared else 'synthetic'} sample; outputs differ by")
-        for name, found in differences(original[0], straightforward[0]).items():
-            print(f"  {name:16s} {found:9.2g}   allowed {TOLERANCE[name]:g}")
-            assert found <= TOLERANCE[name], name
-
-        sides = {
-            "straightforward": SampleLoader(straightforward, 16),
-            "avsnet": SampleLoader(original, 16),
-            "avsnet, aligned on the direct sound": SampleLoader(aligned, 16),
-        }
-        for loader in sides.values():
-            epoch(loader)
-        speeds: dict[str, list[float]] = {name: [] for name in sides}
-        memory = [resident()]
-        for _ in range(options.turns):
-            for name, loader in sides.items():
-                speeds[name].append(epoch(loader))
-            memory.append(resident())
-        for name, values in speeds.items():
-            print(f"{name:36s} {statistics.median(values):7.1f} samples/s ({min(values):.1f} to {max(values):.1f})")
-        for name in list(sides)[1:]:
-            ratios = [ours / theirs for ours, theirs in zip(speeds[name], speeds["straightforward"], strict=True)]
-            print(f"ratio, {name:29s} {statistics.median(ratios):7.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-
-        start = resident()
-        held = []
-        for batch in SampleLoader(original, 16):
-            held.append(resident())
-            del batch
-        print(f"memory within an epoch of avsnet: {start:.0f} MB before, {held[0]:.0f} to {held[-1]:.0f} MB during")
-        print(f"memory over all epochs: {memory[0]:.0f} MB after the first, {memory[-1]:.0f} MB after the last")
+        print(f"{options.copies} copies of the {'real' if options.shared else 'synthetic'} sample, batches of {BATCH}")
+        for side in (256, 128):
+            compare(folder, (side, side), options.turns)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import avsnet
+from avsnet.audio.chirp import sweep
 from avsnet.audio.rig import Rig
 from avsnet.errors import (
     AudioError,
@@ -27,7 +28,7 @@ from avsnet.errors import (
 )
 from avsnet.geometry import intrinsics_from_fov, resize_intrinsics
 from avsnet.models.registry import ModelInfo
-from avsnet.predict import predict_and_hear
+from avsnet.predict import predict, predict_and_hear
 from avsnet.rooms.echo import echo
 from avsnet.rooms.furnished import furnished_room
 from avsnet.rooms.render import render
@@ -81,7 +82,7 @@ def test_an_echo_brings_any_kind_of_map_to_metres(room, kind):
     assert np.median(np.abs(np.log(prediction.depth / truth))) < 0.05
     assert prediction.scale == pytest.approx(5.0 if kind == "disparity" else 2.5, rel=0.05)
     assert 0.5 < prediction.confidence <= 1.0
-    assert prediction.assumptions == () and prediction.warnings == ()
+    assert prediction.assumptions == ("rig known: speaker to ear 0.16 m",) and prediction.warnings == ()
     assert hearing is not None and any(arrival.evidence > 0 for arrival in hearing.arrivals)
     assert hearing.profile.delay.shape == hearing.profile.range.shape
     assert np.array_equal(prediction.intrinsics, intrinsics) and prediction.depth.shape == truth.shape
@@ -393,3 +394,23 @@ def test_the_real_network_runs_on_the_real_picture():
     valid = truth > 0
     assert prediction.depth.shape == truth.shape
     assert avsnet.depth_metrics(prediction.depth, truth, valid)["abs_rel"] < 0.25
+
+
+def test_a_recording_without_any_echo_gives_no_metres(room):
+    image, truth, intrinsics, _ = room
+    direct = np.random.default_rng(0).normal(size=(2, 13_230)) * 1e-3
+    direct[:, 300:432] += 0.5 * sweep()
+    with pytest.raises(EchoError, match="no echo"):
+        predict(image, direct, depth_model=Toy(truth / 2.5, "relative_depth"), sample_rate=RATE, intrinsics=intrinsics)
+
+
+def test_a_picture_very_tall_and_narrow_needs_no_more_memory_than_a_square_one():
+    from avsnet.geometry import intrinsics_from_fov
+    from avsnet.planes import find_planes
+
+    tall, flat = np.ones((12_000, 100)), np.ones((90, 2000))
+    for depth in (tall, flat):
+        height, width = depth.shape
+        planes, unexplained = find_planes(depth, depth > 0, intrinsics_from_fov(width, height, 60.0), 0.01)
+        assert len(planes) == 1 and unexplained < 0.01
+        assert planes[0].distance == pytest.approx(1.0, rel=0.01)

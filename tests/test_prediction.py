@@ -93,7 +93,7 @@ def test_the_ply_holds_the_valid_points_in_the_image_colours(prediction, tmp_pat
     image = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     prediction.save(tmp_path / "a.ply", image)
     header, body = (tmp_path / "a.ply").read_bytes().split(b"end_header\n", 1)
-    assert b"comment assumed: field of view assumed 70 degrees\n" in header
+    assert b"comment field of view assumed 70 degrees\n" in header
     vertices = np.array(list(struct.iter_unpack("<fffBBB", body)))
     points = unproject(prediction.depth, prediction.intrinsics)[prediction.valid]
     assert np.allclose(vertices[:, :3], points, rtol=1e-6)
@@ -115,3 +115,12 @@ def test_another_suffix_is_refused_and_the_three_are_listed(prediction, tmp_path
     with pytest.raises(OptionError, match=r"\.npz, \.png, \.ply"):
         prediction.save(tmp_path / name)
     assert os.listdir(tmp_path) == []
+
+
+def test_depth_without_metres_is_not_saved_as_millimetres(prediction, tmp_path):
+    bare = dataclasses.replace(prediction, kind="disparity", scale_source="none")
+    with pytest.raises(OptionError, match="no metres"):
+        bare.save(tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
+    bare.save(tmp_path / "a.ply")
+    assert b"unit: model units" in (tmp_path / "a.ply").read_bytes()

@@ -15,7 +15,7 @@ from avsnet.errors import OutputError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
-from avsnet.viz import colour_depth, panel, save_figure, summary, unit
+from avsnet.viz import colour_depth, panel, save_figure, summary
 
 MANY_WARNINGS = (
     "clipped: 3.20% of the samples lie on a flat top; record at a lower gain",
@@ -135,9 +135,9 @@ def test_the_header_holds_numbers_assumptions_and_warnings():
 
 def test_model_units_are_not_called_metres():
     bare = prediction(scale_source="none", confidence=None)
-    assert unit(bare) == "model units" and "model units" in summary(bare) and "scale untouched" in summary(bare)
+    assert bare.unit == "model units" and "model units" in summary(bare) and "scale untouched" in summary(bare)
     assert "depth (model units)" in [text for text, _ in texts(panel(picture(bare), bare))]
-    assert unit(prediction(scale_source="none", kind="metric_depth")) == "m"
+    assert prediction(scale_source="none", kind="metric_depth").unit == "m"
 
 
 @pytest.mark.parametrize("depth", [np.full((4, 4), 2.0), np.zeros((4, 4))], ids=["flat", "unknown"])

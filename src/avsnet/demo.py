@@ -15,6 +15,7 @@ from PIL import Image
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
+from avsnet.errors import EchoError
 from avsnet.io import atomic_path
 from avsnet.metrics import depth_metrics
 from avsnet.models.registry import ModelInfo
@@ -72,15 +73,18 @@ def demo(out: Path, domain: str = "offices", seed: int = 0) -> str:
     waveform = echo(room, rig, seed=seed)
     metres = float(np.exp(np.random.default_rng([seed, 3]).uniform(*np.log(_UNITS))))  # in one unit of the map
     relative = truth / np.float32(metres)
-    prediction, hearing = predict_and_hear(
-        image,
-        waveform,
-        depth_model=_TrueMap(relative),
-        scale_from="ranging",
-        sample_rate=SAMPLE_RATE,
-        intrinsics=intrinsics,
-        rig=rig,
-    )
+    try:
+        prediction, hearing = predict_and_hear(
+            image,
+            waveform,
+            depth_model=_TrueMap(relative),
+            scale_from="ranging",
+            sample_rate=SAMPLE_RATE,
+            intrinsics=intrinsics,
+            rig=rig,
+        )
+    except EchoError:
+        raise EchoError(f"the echo of room {seed} ({domain}) fits two scales alike; try another --seed") from None
     with atomic_path(out / "room.png") as temporary:
         Image.fromarray(image).save(temporary)
     with atomic_path(out / "echo.wav") as temporary:

@@ -11,13 +11,14 @@ All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.echo import Echo, listen
-from avsnet.audio.ranging import arrival_samples, echo_energy, local_mean
+from avsnet.audio.ranging import arrival_samples, echo_energy, local_mean, range_profile
 from avsnet.audio.rig import Rig
 from avsnet.errors import DepthError, EchoError
 from avsnet.planes import Foot, Plane, find_planes
@@ -29,10 +30,12 @@ _METRIC = 1.0  # prior of a metric model's scale error: deviation in log
 
 # Three readings of the map: tolerance of its planes, error floor and shape error that go with it (all relative).
 _READINGS = ((0.015, 0.004, 0.01), (0.04, 0.015, 0.08), (0.08, 0.02, 0.15))
+_DRAWS = 5  # of the planes in each reading: a bent map falls into planes in more than one way
 _UNEXPLAINED = 40.0  # log price of a reading that leaves every pixel off its planes
 
 _DEAD_TIME = 0.0012  # seconds after the direct sound
 _BACKGROUND = 0.023  # seconds
+_SHORTEST = 0.01  # metres of path; a rig may have its speaker at an ear
 _EARLY = 0.057  # seconds after the direct sound, 10 m of range, in which the loudest echo is sought
 _LOUDEST = 0.99  # quantile of what is heard there
 # evidence = 2 clip(prominence, -1, 3) + 2 clip(level, -2.5, 1) - 0.8: about the log density ratio of both, at true
@@ -120,14 +123,16 @@ def scale_from_echo(
 
     Raises:
         DepthError: no valid pixel, or no plane in the map.
-        EchoError: silent, no direct sound, too short; or two far scales explain the echo alike.
+        EchoError: silent, no direct sound, no echo, too short; or two far scales explain the echo alike.
     """
     result = posterior_from_echo(depth, valid, intrinsics, waveform, sample_rate, rig, metric=metric)
     if result.ambiguous:
         second = second_scale(result)[0]
         raise EchoError(
             f"ambiguous: the echo fits the picture at {result.scale:.3g} and at {second:.3g} metres per unit alike; "
-            "give the rig's geometry and the camera's field of view, or one known distance"
+            + "; ".join(
+                ["give the rig's geometry and the camera's field of view, or one known distance", *result.warnings[1:]]
+            )
         )
     return result
 
@@ -145,6 +150,8 @@ def posterior_from_echo(
     """As `scale_from_echo`, but an ambiguous echo gives its best scale instead of an error."""
     rig = rig or Rig()
     echo = listen(waveform, sample_rate, rig)
+    if not range_profile(waveform, sample_rate, rig).reflections:
+        raise EchoError("; ".join(["no echo: nothing after the direct sound stands out of its decay", *echo.warnings]))
     valid = valid & (depth > 0) & np.isfinite(depth)
     if not valid.any():
         raise DepthError("no valid pixel: the map is empty")
@@ -156,8 +163,8 @@ def posterior_from_echo(
         prior -= 0.5 * (log_scale / _METRIC) ** 2
     log_ratio = _log_ratio(echo, rig)
     readings, scores = [], []
-    for tolerance, floor, shape_error in _READINGS:
-        planes, unexplained = find_planes(depth, valid, intrinsics, tolerance)
+    for (tolerance, floor, shape_error), draw in product(_READINGS, range(_DRAWS)):
+        planes, unexplained = find_planes(depth, valid, intrinsics, tolerance, draw)
         evidence = [_evidence(plane, log_ratio, echo, rig, log_scale) for plane in planes]
         score = prior - _UNEXPLAINED * unexplained
         for plane, ratio in zip(planes, evidence, strict=True):
@@ -197,13 +204,13 @@ def _log_ratio(echo: Echo, rig: Rig) -> np.ndarray:
     Two things tell an echo: its prominence, the energy over its local mean, whatever the decay; and its level, the
     energy times the path squared, which spreading leaves alone, over the loudest such level of the early echo.
     """
-    energy = echo_energy(echo)
+    energy = echo_energy(echo, rig)
     after = (np.arange(energy.shape[1]) - echo.direct) / SAMPLE_RATE
     counted = after > _DEAD_TIME
     peaks = np.maximum(maximum_filter1d(energy, 5, axis=1), 1e-12)
     width = round(_BACKGROUND * SAMPLE_RATE)
     prominence = np.log(peaks / np.stack([np.maximum(local_mean(row, counted, width), 1e-12) for row in peaks]))
-    path = np.maximum(after, 0.0) * rig.speed_of_sound + rig.direct_paths.min()
+    path = np.maximum(np.maximum(after, 0.0) * rig.speed_of_sound + rig.direct_paths.min(), _SHORTEST)
     level = np.log(peaks * path**2)
     level -= np.quantile(level[:, counted & (after < _EARLY)], _LOUDEST)
     return _PROMINENCE[0] * np.clip(prominence, *_PROMINENCE[1:]) + _LEVEL[0] * np.clip(level, *_LEVEL[1:]) + _OFFSET

@@ -255,15 +255,20 @@ def _refuse_truncated_wav(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        if head[:4] not in (b"RIFF", b"RIFX") or head[8:] != b"WAVE":
+        if head[:4] not in (b"RIFF", b"RIFX", b"RF64") or head[8:] != b"WAVE":
             return
-        order = "<" if head[:4] == b"RIFF" else ">"
+        order = ">" if head[:4] == b"RIFX" else "<"
+        long = 0
         while len(header := file.read(8)) == 8:
             name, length = struct.unpack(f"{order}4sI", header)
+            if name == b"ds64":  # RF64 keeps here the lengths that do not fit into 32 bits
+                long = struct.unpack("<QQ", file.read(16))[1]
+                length -= 16
             if name != b"data":
                 file.seek(length + length % 2, os.SEEK_CUR)
                 continue
             held = size - file.tell()
+            length = long if length == STREAMED and long else length
             if length != STREAMED and length > held:
                 raise AudioError(
                     f"{path}: truncated: its header promises {length} bytes of sound, the file holds {held}; "
@@ -345,13 +350,16 @@ def write_depth_npz(path: str | Path, /, **entries: object) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def write_ply(path: str | Path, points: np.ndarray, colours: np.ndarray, *, comments: Sequence[str] = ()) -> None:
-    """Write a coloured point cloud as binary little-endian PLY (x right, y down, z forward, metres).
+def write_ply(
+    path: str | Path, points: np.ndarray, colours: np.ndarray, unit: str = "m", *, comments: Sequence[str] = ()
+) -> None:
+    """Write a coloured point cloud as binary little-endian PLY (x right, y down, z forward).
 
     Args:
         path: the file to write.
-        points: (N, 3) metres, camera axes.
+        points: (N, 3) camera axes.
         colours: (N, 3) uint8 RGB.
+        unit: of the points.
         comments: lines for the header.
 
     Raises:
@@ -365,7 +373,7 @@ def write_ply(path: str | Path, points: np.ndarray, colours: np.ndarray, *, comm
         )
     vertices = np.empty(len(points), dtype=[("position", "<f4", 3), ("colour", "u1", 3)])
     vertices["position"], vertices["colour"] = points, colours
-    comments = ["metres, camera axes: x right, y down, z forward", *comments]
+    comments = [f"unit: {unit}; camera axes: x right, y down, z forward", *comments]
     header = [
         "ply",
         "format binary_little_endian 1.0",

@@ -73,7 +73,7 @@ def to_metres(
         found, hearing = _range(depth, camera, recording, rig, kind == "metric_depth")
         scale, confidence = found.scale, found.confidence
         about_rig, *warnings = found.warnings
-        assumptions = assumptions + ([about_rig] if rig is None or rig.origin == "assumed" else [])
+        assumptions = [*assumptions, about_rig]
     elif source.startswith("known:"):
         scale = _known_scale(depth, source)
     elif kind != "metric_depth":

@@ -6,6 +6,7 @@ error along a ray, which is what a depth model errs in: near and far pixels weig
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from avsnet.geometry import unproject
 
-_GRID = 64  # columns, at least, that the map is thinned to; planes need no more
+_COLUMNS = 64  # at least, that the map is thinned to, rows alike; planes need no more
+_FEWEST_ROWS, _MOST_ROWS = 24, 256  # of very flat and very tall pictures, whose rows are thinned otherwise
 _PATCHES = (5, 9, 15)  # grid cells; sides of the squares that propose planes
 _PROPOSALS = 130  # of each size
 _MIN_SHARE = 0.03  # of the known pixels
@@ -50,7 +52,7 @@ class Plane:
 
 
 def find_planes(
-    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, tolerance: float
+    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, tolerance: float, seed: int = 0
 ) -> tuple[list[Plane], float]:
     """Take the best plane, remove its pixels, repeat while one holds 3 % of the picture.
 
@@ -59,14 +61,16 @@ def find_planes(
         valid: (H, W) bool.
         intrinsics: (3, 3) pixels.
         tolerance: relative depth error up to which a pixel lies on a plane.
+        seed: of the squares that propose planes; a bent map falls into planes in more than one way.
 
     Returns:
         The planes, largest share first, at most 10; the share of the known pixels that lies on none.
     """
-    thin = max(1, depth.shape[1] // _GRID)
-    known = valid[::thin, ::thin]
-    points = unproject(depth[::thin, ::thin], np.diag([1 / thin, 1 / thin, 1.0]) @ intrinsics)
-    proposals = _proposals(points, known)
+    across = max(1, depth.shape[1] // _COLUMNS)
+    down = int(np.clip(across, math.ceil(depth.shape[0] / _MOST_ROWS), max(1, depth.shape[0] // _FEWEST_ROWS)))
+    known = valid[::down, ::across]
+    points = unproject(depth[::down, ::across], np.diag([1 / across, 1 / down, 1.0]) @ intrinsics)
+    proposals = _proposals(points, known, seed)
     if not len(proposals):
         return [], 1.0
     flat, free = points.reshape(-1, 3), known.ravel().copy()
@@ -123,9 +127,9 @@ def _foot(point: np.ndarray, depth: np.ndarray, valid: np.ndarray, intrinsics: n
     return Foot.HIDDEN if gap < 0.0 else Foot.OPEN
 
 
-def _proposals(points: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(P, 3) planes m through small squares of the grid; the same for the same size of map."""
-    rng = np.random.default_rng(0)
+def _proposals(points: np.ndarray, known: np.ndarray, seed: int) -> np.ndarray:
+    """(P, 3) planes m through small squares of the grid; the same for the same seed and size of map."""
+    rng = np.random.default_rng(seed)
     height, width = known.shape
     found = []
     for size in _PATCHES:

@@ -17,7 +17,7 @@ from avsnet.errors import AudioError, ImageError, OptionError, OutputError
 from avsnet.io import read_image
 from avsnet.metres import Hearing
 from avsnet.predict import predict_and_hear
-from avsnet.viz import panel, save_figure, summary, unit
+from avsnet.viz import panel, save_figure, summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,10 @@ IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tif
 
 ECHO_SUFFIXES = (".flac", ".wav")
 """What counts as a recording in a folder."""
+
+
+RESULTS = ("_depth.npz", "_depth.png", "_depth.ply", "_panel.png")
+"""How the names of one picture's results can end."""
 
 
 @dataclass(frozen=True)
@@ -175,14 +179,19 @@ def write_results(
         with tempfile.TemporaryDirectory(prefix=".avsnet-", dir=out) as name:
             staging = Path(name)
             prediction.save(staging / f"{stem}_depth.npz")
-            if unit(prediction) == "m":  # a PNG counts millimetres, so it has no place for other units
+            if prediction.unit == "m":  # a PNG counts millimetres, so it has no place for other units
                 prediction.save(staging / f"{stem}_depth.png")
             if ply:
                 prediction.save(staging / f"{stem}_depth.ply", image)
             if image is not None:
                 save_figure(staging / f"{stem}_panel.png", panel(image, prediction, hearing))
-            for file in staging.iterdir():
-                os.replace(file, out / file.name)
+            written = {file.name for file in staging.iterdir()}
+            for name in written:
+                os.replace(staging / name, out / name)
+            # What an earlier run left under these names would not belong to these results.
+            for ending in RESULTS:
+                if stem + ending not in written:
+                    (out / (stem + ending)).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
 

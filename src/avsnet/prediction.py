@@ -34,7 +34,7 @@ class Prediction:
         version: of avsnet.
         warnings: what the user should know before trusting the metres.
         confidence: of the scale, 0..1, where its source gives one.
-        assumptions: what was assumed for want of data, such as `"field of view assumed 70 degrees"`.
+        assumptions: what camera and rig were taken to be, such as `"field of view assumed 70 degrees"`.
 
     Raises:
         DepthError: the shapes do not agree, or a valid pixel is not finite.
@@ -70,19 +70,24 @@ class Prediction:
         object.__setattr__(self, "warnings", tuple(self.warnings))
         object.__setattr__(self, "assumptions", tuple(self.assumptions))
 
+    @property
+    def unit(self) -> str:
+        """What one unit of the depth is: `"m"`, or `"model units"` where nothing gave metres."""
+        return "m" if self.kind == "metric_depth" or self.scale_source != "none" else "model units"
+
     def save(self, path: str | Path, image: np.ndarray | None = None) -> None:
         """Write the prediction in the format that the suffix names; the file appears whole or not at all.
 
         Args:
             path: `.npz` holds everything (keys below); `.png` is 16-bit millimetres, 0 = unknown, and holds
-                nothing above 65.535 m; `.ply` is the cloud of valid points in metres, camera axes.
+                nothing above 65.535 m; `.ply` is the cloud of valid points in the depth's unit, camera axes.
             image: (H, W, 3) uint8 RGB colours for `.ply`; grey without it.
 
         NPZ keys: depth intrinsics valid model scale shift kind version, and beside them scale_source,
         weights_hash (empty if None), confidence (NaN if None), warnings, assumptions. No pickle is needed.
 
         Raises:
-            OptionError: another suffix.
+            OptionError: another suffix, or a PNG of depth that has no metres.
             DepthError: the image's size differs from the depth's.
             OutputError: the file cannot be written.
         """
@@ -90,10 +95,12 @@ class Prediction:
         if suffix == ".npz":
             write_depth_npz(path, **self._entries())
         elif suffix == ".png":
+            if self.unit != "m":
+                raise OptionError(f"{path}: a PNG counts millimetres, but this depth has no metres; save it as .npz")
             write_depth_png(path, self.depth, self.valid)
         elif suffix == ".ply":
             points = unproject(self.depth, self.intrinsics)[self.valid]
-            write_ply(path, points, self._colours(image)[self.valid], comments=self._provenance())
+            write_ply(path, points, self._colours(image)[self.valid], self.unit, comments=self._provenance())
         else:
             raise OptionError(f"{path}: a prediction is saved as {', '.join(SUFFIXES)}, not {suffix or 'bare'!r}")
 
@@ -128,4 +135,4 @@ class Prediction:
     def _provenance(self) -> list[str]:
         """Header lines for a format that has no keys."""
         lines = [f"avsnet {self.version}, model {self.model}, scale from {self.scale_source}"]
-        return lines + [f"assumed: {text}" for text in self.assumptions] + list(self.warnings)
+        return lines + list(self.assumptions) + list(self.warnings)

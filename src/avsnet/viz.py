@@ -60,22 +60,16 @@ def colour_depth(depth: np.ndarray, valid: np.ndarray, limits: tuple[float, floa
     return np.where(valid[..., None], colours, np.uint8(UNKNOWN))
 
 
-def unit(prediction: Prediction) -> str:
-    """What one unit of the prediction's depth is: `"m"`, or `"model units"` where nothing gave metres."""
-    known = prediction.kind == "metric_depth" or prediction.scale_source != "none"
-    return "m" if known else "model units"
-
-
 def summary(prediction: Prediction) -> str:
     """The numbers of a prediction in one line: its median depth, and the scale with its source."""
     known = prediction.depth[prediction.valid]
-    median = f"{np.median(known):.3g} {unit(prediction)}" if known.size else "unknown"
+    median = f"{np.median(known):.3g} {prediction.unit}" if known.size else "unknown"
     scale = "scale untouched"
     if prediction.scale_source != "none":
         shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
         scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
     if prediction.confidence is not None:
-        scale += f", confidence {prediction.confidence:.2f}"
+        scale += f", confidence {prediction.confidence:.2f} (within 15 %)"
     return f"median depth {median}, {scale}, model {prediction.model}"
 
 
@@ -116,7 +110,7 @@ def panel(image: np.ndarray, prediction: Prediction, hearing: Hearing | None = N
     bar = figure.colorbar(
         ScalarMappable(Normalize(*limits), COLOUR_MAP),
         cax=axes_at(right + _PICTURE + 0.15, top, 0.15, picture),
-        label=f"depth ({unit(prediction)})",
+        label=f"depth ({prediction.unit})",
     )
     bar.ax.invert_yaxis()  # near, the warm end, on top
     if hearing:

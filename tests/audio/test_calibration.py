@@ -36,3 +36,15 @@ def test_a_wall_that_is_not_there_does_not_calibrate():
 def test_a_wall_too_near_is_refused():
     with pytest.raises(CalibrationError, match=r"0\.1 m"):
         calibrate(before_a_wall(1.5, Rig()), SAMPLE_RATE, 0.1)
+
+
+@pytest.mark.parametrize("aside", [0.25, 0.4])
+def test_a_speaker_to_one_side_is_found_though_the_ears_hear_it_apart(aside):
+    true = Rig(speaker=(aside, 0.05, -0.04))
+    found = calibrate(before_a_wall(1.5, true), SAMPLE_RATE, 1.5, true.with_speaker_distance(aside / 2))
+    np.testing.assert_allclose(found.speaker, true.speaker, atol=0.01)
+
+
+def test_a_speaker_between_the_ears_has_no_line_to_move_along():
+    with pytest.raises(CalibrationError, match="between the ears"):
+        Rig(speaker=(0.0, 0.05, -0.04)).with_speaker_distance(0.2)

@@ -4,7 +4,7 @@ import pytest
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.audio.ranging import range_profile
 from avsnet.audio.rig import Rig
-from avsnet.errors import AudioError, EchoError
+from avsnet.errors import AudioError, EchoError, OptionError
 
 RIG = Rig(origin="known")
 START = 0.0068
@@ -160,3 +160,39 @@ def test_the_level_of_the_recording_does_not_matter():
     waveform = one_wall(3.0)
     loud, soft = (range_profile(gain * waveform, SAMPLE_RATE, RIG) for gain in (1.0, 1e-3))
     np.testing.assert_allclose(loud.strength, soft.strength, rtol=1e-6)
+
+
+def test_a_hissing_dead_microphone_is_left_out_and_named():
+    waveform = one_wall(2.0)
+    waveform[1] = np.random.default_rng(1).normal(size=waveform.shape[1]) * 2e-4
+    profile = range_profile(waveform, SAMPLE_RATE, RIG)
+    assert profile.strongest is not None
+    assert abs(profile.strongest.range - 2.0) < 0.03
+    assert any("right ear hears only noise" in line for line in profile.warnings)
+
+
+def test_a_click_that_is_not_the_sweep_is_refused():
+    waveform = np.random.default_rng(0).normal(size=(2, 8000)) * 1e-4
+    waveform[:, 1000] += 0.3
+    with pytest.raises(EchoError, match="not the sweep"):
+        range_profile(waveform, SAMPLE_RATE, RIG)
+
+
+@pytest.mark.parametrize("distance", [1.0, 2.0, 5.0])
+def test_the_level_of_an_echo_is_right_though_one_ear_is_farther_from_the_speaker(distance):
+    rig = Rig(speaker=(0.25, 0.0, 0.0), origin="known")
+    waveform = np.zeros((2, 4096))
+    paths = rig.mirrored_paths(np.array([[0.0, 0.0, 1.0]]), np.array([distance]))[0]
+    for ear in range(2):
+        for length, gain in ((rig.direct_paths[ear], 0.5), (paths[ear], 0.05)):
+            waveform[ear] += gain * played(START + length / rig.speed_of_sound, 4096)
+    strongest = range_profile(waveform, SAMPLE_RATE, rig).strongest
+    assert strongest is not None
+    assert abs(strongest.range - distance) < 0.03
+    assert abs(strongest.level + 20.0) < 1.5
+
+
+@pytest.mark.parametrize("options", [{"max_range": 0.0}, {"max_range": np.nan}, {"direction": (0.0, 0.0, 0.0)}])
+def test_a_profile_of_nothing_is_refused(options):
+    with pytest.raises(OptionError):
+        range_profile(one_wall(1.0), SAMPLE_RATE, RIG, **options)

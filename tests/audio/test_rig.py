@@ -42,6 +42,13 @@ def test_a_rig_file_is_read_as_it_was_written(tmp_path):
         ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sped_of_sound": 343}', "sped_of_sound"),
         ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": {"from": 20}}', "from"),
         ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "template": "no.wav"}', "no.wav"),
+        ('{"speaker": "123", "ears": [[0, 0, 0], [0, 0, 0]]}', "list"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "origin": "guessed"}', "origin"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": [1]}', "sweep must be"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": {"duration": 0}}', "lasts"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": {"duration": 1e9}}', "lasts"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": {"low": 20000, "high": 20}}', "rises"),
+        ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "sweep": {}, "template": "a.wav"}', "not both"),
         ('{"speaker": [0, 100, 50], "ears": [[-117, 50, -40], [117, 50, -40]]}', "millimetres"),
         ('{"speaker": [0, 0, 0], "ears": [[0, 0, 0], [0, 0, 0]], "speed_of_sound": 1}', "speed of sound"),
     ],
@@ -68,3 +75,19 @@ def test_the_speaker_can_be_moved_to_a_distance_from_the_ears():
     rig = Rig().with_speaker_distance(0.36)
     centre = np.mean(rig.ears, axis=0)
     assert np.linalg.norm(np.array(rig.speaker) - centre) == pytest.approx(0.36)
+
+
+def test_silence_round_a_recorded_template_does_not_count(tmp_path):
+    places = {"speaker": [0, 0, 0.1], "ears": [[-0.1, 0, 0], [0.1, 0, 0]], "template": "played.wav"}
+    soundfile.write(tmp_path / "played.wav", np.pad(0.9 * sweep(), (2000, 8000)), 44_100, subtype="FLOAT")
+    (tmp_path / "rig.json").write_text(json.dumps(places))
+    np.testing.assert_allclose(Rig.from_json(tmp_path / "rig.json").emitted, 0.9 * sweep(), atol=1e-6)
+
+
+def test_a_rig_is_written_and_read_back_with_what_it_plays(tmp_path):
+    rig = Rig((0.1, 0.2, 0.3), ((-0.2, 0.0, 0.0), (0.2, 0.0, 0.0)), 340.0, "calibrated", 0.5 * sweep(high=9000.0))
+    rig.to_json(tmp_path / "rig.json")
+    back = Rig.from_json(tmp_path / "rig.json")
+    assert back == rig
+    assert back.origin == "calibrated"
+    np.testing.assert_allclose(back.emitted, rig.emitted, atol=1e-6)

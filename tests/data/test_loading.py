@@ -1,11 +1,16 @@
 """No unreadable row ends an epoch; too many of them do, and say so."""
 
+import tracemalloc
 import warnings
 
+import numpy as np
 import pytest
+import soundfile
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
+from avsnet.data.batvision_v2 import BatVisionV2
 from avsnet.data.loading import SampleLoader
 from avsnet.data.sample import check_sample
 from avsnet.errors import DataError
@@ -109,3 +114,47 @@ def test_a_mistake_in_the_code_is_not_taken_for_an_unreadable_row():
 def test_samples_that_make_no_batch_are_named_with_the_mend(workers):
     with pytest.raises(DataError, match=r"image \[\(3, 4, 6\), \(3, 4, 7\)\].*give one size"):
         list(SampleLoader(Rows(4, larger=[2]), 4, num_workers=workers))
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A V2 tree of 200 rows that share one instance's files, but for two of which one is missing."""
+    wave = np.random.default_rng(0).normal(0.0, 0.01, (2000, 2))
+    soundfile.write(tmp_path / "a.wav", wave, 44_100, subtype="PCM_32")
+    np.save(tmp_path / "a.npy", np.full((18, 32), 2000, np.uint16))
+    Image.new("RGB", (32, 18)).save(tmp_path / "a.jpeg")
+    folder = tmp_path / "root" / "Room"
+    folder.mkdir(parents=True)
+    lines = ["audio path,audio file name,depth path,depth file name,camera path,camera file name"]
+    for number in range(200):
+        (folder / f"audio_{number}.wav").symlink_to(tmp_path / "a.wav")
+        depth = "a.npy" if number not in (50, 150) else f"depth_{number}.npy"
+        lines.append(f"Room,audio_{number}.wav,..,{depth},..,a.jpeg")
+    (folder / "train.csv").write_text("\n".join(lines))
+    return folder.parent
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_of_batvision_survives_missing_files(room, workers):
+    data = BatVisionV2(room, size=(9, 16), align=None, samples=2000)
+    loader = SampleLoader(data, 16, shuffle=True, num_workers=workers)
+    batches, (message,) = epoch(loader)
+    for batch in batches:
+        check_sample(batch, batched=True)
+    assert sum(len(batch["id"]) for batch in batches) == 198
+    for number in (50, 150):
+        assert f"Room/{number}: " in message and f"depth_{number}.npy: cannot be read (No such file" in message
+
+
+def test_memory_does_not_grow_from_epoch_to_epoch(room):
+    loader = SampleLoader(BatVisionV2(room, size=(9, 16), align=None, samples=2000), 16)
+    held = []
+    tracemalloc.start()
+    for _ in range(3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in loader:
+                pass
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[2] - held[1] < 20_000

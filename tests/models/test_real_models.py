@@ -58,7 +58,7 @@ def scaled(pred, target):
     ("dataset", "pairs", "frames"),
     [
         ("tum_rgbd (15 frames, max 10 m)", tum_pairs, 15),
-        ("hololens_rgbd (94 frames, max 10 m)", hololens_pairs, 94),
+        pytest.param("hololens_rgbd (94 frames, max 10 m)", hololens_pairs, 94, marks=pytest.mark.slow),
     ],
     ids=["tum", "hololens"],
 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import brentq
 
+from avsnet.audio.echo import listen
 from avsnet.audio.ranging import range_profile
 from avsnet.audio.rig import Rig
 from avsnet.errors import CalibrationError
@@ -43,13 +44,14 @@ def calibrate(waveform: np.ndarray, sample_rate: int, wall: float, rig: Rig | No
     near = [echo for echo in profile.reflections if abs(echo.range - wall) < _SEARCH]
     if not near:
         raise CalibrationError(f"no echo within {_SEARCH:g} m of a wall at {wall:g} m; is it bare and square ahead?")
+    ears = list(listen(waveform, sample_rate, rig).ears)
     excess = max(near, key=lambda echo: echo.level).delay * rig.speed_of_sound
 
     def surplus(distance: float) -> float:
         """How much longer the wall's path is than what was heard, in metres."""
         moved = rig.with_speaker_distance(distance)
-        paths = moved.mirrored_paths(np.array([[0.0, 0.0, 1.0]]), np.array([wall]))[0]
-        return float((paths - moved.direct_paths).mean()) - excess
+        paths = moved.mirrored_paths(np.array([[0.0, 0.0, 1.0]]), np.array([wall]))[0, ears]
+        return float(paths.mean() - moved.direct_paths[ears].min()) - excess  # the nearer ear starts the clock
 
     if surplus(_NEAREST) * surplus(_FARTHEST) > 0.0:
         raise CalibrationError(

@@ -14,6 +14,8 @@ from avsnet.errors import AudioError, EchoError
 
 _SILENCE = 1e-5  # peak, -100 dB re full scale
 _FLAT = 0.9999  # of the channel's maximum; a tone above 100 Hz has no three samples in a row that high
+_EAR_OVER_MEDIAN = 6.0  # of its envelope, for an ear that works; noise alone reaches about 4
+_LIKE_THE_SWEEP = 0.2  # correlation at the direct sound; a real recording has 0.32, a clap or a click under 0.17
 _TELLING_DELAY = 2.0  # samples between the ears before their order means anything
 _MIN_AFTER_DIRECT = 0.010  # seconds: an echo from 1.7 m
 _MIN_RATE, _MAX_RATE = 4_000, 384_000
@@ -74,17 +76,23 @@ def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Ec
         which = "one channel only" if len(waveform) == 1 else f"only the {which} ear is heard"
         warnings.append(f"{which}: ranging with one microphone, left and right cannot be told apart")
     waveform = waveform[list(ears)]
-    clipped = _clipped_fraction(waveform)
-    if clipped > 0:
-        warnings.append(f"clipped: {clipped:.2%} of the samples lie on a flat top; record at a lower gain")
+    if waveform.shape[1] < _MIN_AFTER_DIRECT * sample_rate:
+        raise EchoError(f"too short: {waveform.shape[1] / sample_rate * 1000:.1f} ms of sound, at least 10 ms needed")
+    clipped = _flat_tops(waveform)
+    if clipped:
+        warnings.append(f"clipped: {clipped} flat tops; record at a lower gain")
     if sample_rate != SAMPLE_RATE:
         waveform = soxr.resample(waveform.T, sample_rate, SAMPLE_RATE, quality="VHQ").T
         lost = "; nothing above its own Nyquist frequency is there" if sample_rate < SAMPLE_RATE else ""
         warnings.append(f"resampled from {sample_rate} Hz to {SAMPLE_RATE} Hz{lost}")
-    if waveform.shape[1] < _MIN_AFTER_DIRECT * SAMPLE_RATE:
-        raise EchoError(f"too short: {waveform.shape[1] / SAMPLE_RATE * 1000:.1f} ms of sound, at least 10 ms needed")
     template = rig.emitted
     direct = direct_sound(waveform, template=template)
+    hears, likeness = _hears(waveform, template, direct)
+    if likeness < _LIKE_THE_SWEEP:
+        raise EchoError("no direct sound: the loudest sound is not the sweep that the rig names; check what was played")
+    if not hears.all():
+        warnings.append(f"the {'left' if hears[1] else 'right'} ear hears only noise: ranging with the other one alone")
+        waveform, ears = waveform[hears], tuple(ear for ear, good in zip(ears, hears, strict=True) if good)
     if waveform.shape[1] - direct < _MIN_AFTER_DIRECT * SAMPLE_RATE:
         raise EchoError("too short: the recording ends within 10 ms of its direct sound")
     if len(ears) == 2:
@@ -92,10 +100,22 @@ def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Ec
     return Echo(waveform, ears, direct, template, tuple(warnings))
 
 
-def _clipped_fraction(waveform: np.ndarray) -> float:
-    """Share of samples that begin a flat top: three or more in a row at one channel's very maximum."""
+def _flat_tops(waveform: np.ndarray) -> int:
+    """How many samples begin a flat top: three or more in a row at one channel's very maximum."""
     flat = np.abs(waveform) >= _FLAT * np.abs(waveform).max(axis=1, keepdims=True)
-    return float((flat[:, :-2] & flat[:, 1:-1] & flat[:, 2:]).mean())
+    return int((flat[:, :-2] & flat[:, 1:-1] & flat[:, 2:]).sum())
+
+
+def _hears(waveform: np.ndarray, template: np.ndarray, direct: int) -> tuple[np.ndarray, float]:
+    """(C,) whether each ear hears the direct sound; how like the template it is there, 0..1, at the better ear."""
+    near = slice(max(0, direct - len(template)), direct + len(template))
+    envelope = np.abs(matched_filter(waveform, template))
+    peaks = envelope[:, near].max(axis=1)
+    hears = peaks > _EAR_OVER_MEDIAN * np.median(envelope, axis=1)
+    at = near.start + np.argmax(envelope[:, near], axis=1)
+    segments = [np.linalg.norm(row[start : start + len(template)]) for row, start in zip(waveform, at, strict=True)]
+    likeness = peaks * np.linalg.norm(template) / np.maximum(segments, 1e-30)
+    return (hears if hears.any() else np.ones_like(hears)), float(likeness.max())
 
 
 def _swapped_ears(waveform: np.ndarray, template: np.ndarray, direct: int, rig: Rig) -> list[str]:

@@ -16,6 +16,7 @@ from scipy.signal import find_peaks
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter
 from avsnet.audio.echo import Echo, listen
 from avsnet.audio.rig import Rig
+from avsnet.errors import OptionError
 
 RANGE_STEP = 0.005
 """Metres between the values of a range profile: a little finer than one sample (3.9 mm of range)."""
@@ -66,11 +67,13 @@ class RangeProfile:
         return max(self.reflections, key=lambda r: (round(r.confidence, 3), r.level), default=None)
 
 
-def echo_energy(echo: Echo) -> np.ndarray:
-    """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms, 1 at the direct sound."""
+def echo_energy(echo: Echo, rig: Rig) -> np.ndarray:
+    """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms, 1 where its own direct sound arrives."""
     envelope = np.abs(matched_filter(echo.waveform, echo.template))
     energy = uniform_filter1d(envelope**2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
-    return energy / energy[:, echo.direct : echo.direct + 3].max(axis=1, keepdims=True)
+    direct = np.rint(arrival_samples(echo, rig, rig.direct_paths[list(echo.ears)])).astype(int)
+    loudest = [row[max(0, at - 2) : at + 3].max(initial=1e-30) for row, at in zip(energy, direct, strict=True)]
+    return energy / np.array(loudest)[:, None]
 
 
 def arrival_samples(echo: Echo, rig: Rig, paths: np.ndarray) -> np.ndarray:
@@ -111,10 +114,15 @@ def range_profile(
     Raises:
         AudioError: not a recording.
         EchoError: silent, no direct sound, too short.
+        OptionError: no direction, or a range that is not a positive number of metres.
     """
+    if not RANGE_STEP < max_range <= 1000.0:
+        raise OptionError(f"max_range {max_range:g} must lie between {RANGE_STEP:g} and 1000 metres")
+    if not (np.isfinite(direction).all() and np.linalg.norm(direction) > 0.0):
+        raise OptionError(f"direction {direction} points nowhere")
     rig = rig or Rig()
     echo = listen(waveform, sample_rate, rig)
-    energy = echo_energy(echo)
+    energy = echo_energy(echo, rig)
     normal = np.asarray(direction, dtype=float)
     normal = normal / np.linalg.norm(normal)
     ranges = np.arange(RANGE_STEP, max_range, RANGE_STEP)

@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import soxr
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.errors import AudioError, CalibrationError
-from avsnet.io import read_wav
+from avsnet.io import atomic_path, read_wav
 
 SPEED_OF_SOUND = 343.0
 """Metres per second, dry air at 20 degrees Celsius."""
+
+ORIGINS = ("assumed", "known", "calibrated")
+"""Where a rig's geometry can come from."""
+
+_SHORTEST, _LONGEST = 0.0005, 0.05  # seconds of what is played
+_TEMPLATE_FLOOR = 0.01  # of its peak, under which a recorded template counts as silence
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,14 @@ class Rig:
 
         Args:
             distance: metres from the speaker to the point midway between the ears.
+
+        Raises:
+            CalibrationError: the speaker sits at that point.
         """
         centre = np.mean(self.ears, axis=0)
         towards = np.array(self.speaker) - centre
+        if np.linalg.norm(towards) < 1e-6:
+            raise CalibrationError("the speaker sits between the ears: there is no line to move it along")
         speaker = centre + towards / np.linalg.norm(towards) * distance
         return replace(self, speaker=tuple(speaker.tolist()))
 
@@ -107,7 +119,7 @@ class Rig:
         """
         path = Path(path)
         try:
-            entries = json.loads(path.read_text())
+            entries = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             raise CalibrationError(f"{path}: cannot be read as JSON ({error})") from None
         if not isinstance(entries, dict) or not {"speaker", "ears"} <= entries.keys():
@@ -117,18 +129,80 @@ class Rig:
             raise CalibrationError(f"{path}: unknown entry {sorted(unknown)[0]!r}")
         try:
             return cls(
-                speaker=tuple(float(value) for value in entries["speaker"]),  # type: ignore[arg-type]
-                ears=tuple(tuple(float(value) for value in ear) for ear in entries["ears"]),  # type: ignore[arg-type]
+                speaker=_place(entries["speaker"]),
+                ears=tuple(_place(ear) for ear in _listed(entries["ears"])),  # type: ignore[arg-type]
                 speed_of_sound=float(entries.get("speed_of_sound", SPEED_OF_SOUND)),
-                origin=str(entries.get("origin", "known")),
+                origin=_origin(entries.get("origin", "known")),
                 template=_template(entries, path.parent),
             )
         except (TypeError, ValueError, AudioError, CalibrationError) as error:
             raise CalibrationError(f"{path}: {error}") from None
 
+    def to_json(self, path: str | Path) -> None:
+        """Write the rig as `rig.json`; a template of its own goes beside it as a WAV of the same stem.
 
-def _template(entries: dict[str, Any], folder: Path) -> np.ndarray:
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        path = Path(path)
+        entries: dict[str, Any] = {
+            "speaker": self.speaker,
+            "ears": self.ears,
+            "speed_of_sound": self.speed_of_sound,
+            "origin": self.origin,
+        }
+        if self.template is not None:
+            entries["template"] = path.with_suffix(".wav").name
+            with atomic_path(path.with_suffix(".wav")) as temporary:
+                soundfile.write(temporary, self.template, SAMPLE_RATE, subtype="FLOAT")
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise CalibrationError(f"{value!r} must be a list")
+    return value
+
+
+def _place(value: Any) -> tuple[float, float, float]:
+    if len(_listed(value)) != 3:
+        raise CalibrationError(f"{value!r} must be three coordinates in metres")
+    x, y, z = (float(coordinate) for coordinate in value)
+    return x, y, z
+
+
+def _origin(value: Any) -> str:
+    if value not in ORIGINS:
+        raise CalibrationError(f"origin {value!r} is none of {', '.join(ORIGINS)}")
+    return str(value)
+
+
+def _template(entries: dict[str, Any], folder: Path) -> np.ndarray | None:
+    """What `rig.json` says was played, (M,) at 44 100 Hz; None if it says nothing."""
+    if "template" in entries and "sweep" in entries:
+        raise CalibrationError("give sweep or template, not both")
     if "template" in entries:
-        played = read_wav(folder / entries["template"])
-        return soxr.resample(played.waveform[0].astype(np.float64), played.sample_rate, SAMPLE_RATE)
-    return sweep(SAMPLE_RATE, **{key: float(value) for key, value in entries.get("sweep", {}).items()})
+        played = read_wav(folder / str(entries["template"]))
+        sound = soxr.resample(played.waveform[0].astype(np.float64), played.sample_rate, SAMPLE_RATE)
+        loud = np.flatnonzero(np.abs(sound) > _TEMPLATE_FLOOR * np.abs(sound).max())
+        sound = sound[loud[0] : loud[-1] + 1] if len(loud) else sound[:0]  # silence round it would shift every echo
+        _check_duration(len(sound) / SAMPLE_RATE)
+        return sound
+    if "sweep" in entries:
+        if not isinstance(entries["sweep"], dict):
+            raise CalibrationError('sweep must be {"low": .., "high": .., "duration": ..}, hertz and seconds')
+        given = {"low": 20.0, "high": 20_000.0, "duration": 0.003}
+        given |= {key: float(value) for key, value in entries["sweep"].items()}
+        _check_duration(given["duration"])
+        if not 0.0 <= given["low"] < given["high"] <= SAMPLE_RATE / 2:
+            raise CalibrationError(f"a sweep rises from 0 Hz or more to {SAMPLE_RATE // 2} Hz at most")
+        return sweep(SAMPLE_RATE, **given)
+    return None
+
+
+def _check_duration(seconds: float) -> None:
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise CalibrationError(
+            f"what was played lasts {seconds * 1000:.3g} ms; it must be {_SHORTEST * 1000:g} to {_LONGEST * 1000:g} ms"
+        )
