@@ -64,7 +64,7 @@ def demo(out: Path, domain: str = "offices", seed: int = 0) -> str:
 
     Raises:
         OptionError: an unknown domain.
-        EchoError: the room's echo fits two scales alike; nothing is written.
+        EchoError: the room's echo gives no sure scale; nothing is written.
         OutputError: the folder cannot be written.
     """
     room = furnished_room(domain, seed)
@@ -84,7 +84,7 @@ def demo(out: Path, domain: str = "offices", seed: int = 0) -> str:
             rig=rig,
         )
     except EchoError:
-        raise EchoError(f"the echo of room {seed} ({domain}) fits two scales alike; try another --seed") from None
+        raise EchoError(f"the echo of room {seed} ({domain}) gives no sure scale; try another --seed") from None
     with atomic_path(out / "room.png") as temporary:
         Image.fromarray(image).save(temporary)
     with atomic_path(out / "echo.wav") as temporary:

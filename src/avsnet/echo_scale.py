@@ -5,7 +5,7 @@ Where the recording stands out of its own decay at those moments, k gains eviden
 thus follows from geometry alone. The evidence of one plane is a density ratio blurred along log k by what the map's
 shape may err in that plane's distance; planes multiply; the posterior over k is the confidence.
 
-All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.py`), before any real recording.
+All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.py`), none on a real recording.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _FULL_SHARE = 0.15  # of the picture; smaller planes are heard less
 _WITNESS = 0.4  # power of each plane's evidence: one loud echo may speak for several planes, so they are no
 # independent witnesses
 
-_SHARPNESS = 2.0  # power of the posterior at which its confidence agreed with how often it was right in the rooms
+_SHARPNESS = 2.0  # power of the posterior; brings its confidence near to how often it was right in the rooms
 _SMOOTH = 0.02  # of log k, over which the posterior is averaged before its peak is taken
 _PEAK = 0.15  # half width in log k of what counts as one scale
 _FAR = 0.30  # distance in log k from which another scale is a different answer
