@@ -192,10 +192,11 @@ def load_depth(
     stored = _load_npy(path, DepthError, mmap_mode="r")
     if stored.ndim != 2:
         raise DepthError(f"{path}: shape {stored.shape}; a depth map is (height, width)")
-    # In float64, so that what stands exactly at the cap is not rounded over it.
-    metres = resize_nearest(stored, size).astype(np.float64) / 1000.0
+    with np.errstate(over="ignore"):
+        # Of float32 and of 16 bits the quotient is exact to float32's last digit; the rest is divided in float64.
+        metres = (resize_nearest(stored, size) / np.float32(1000.0)).astype(np.float32, copy=False)
     depth, valid = valid_depth(metres, cap, over_cap)
-    return torch.from_numpy(depth.astype(np.float32))[None], torch.from_numpy(valid)[None]
+    return torch.from_numpy(depth)[None], torch.from_numpy(valid)[None]
 
 
 def without_repeats(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:

@@ -42,7 +42,8 @@ def resize_nearest(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarr
     if size is None or size == values.shape:
         return np.array(values)
     rows, columns = (_centres(old, new) for old, new in zip(values.shape, size, strict=True))
-    return np.asarray(values[rows][:, columns])
+    # As a plain array: what NumPy adds to a mapped one costs more than the copy, and `take` is its fastest way.
+    return np.asarray(values)[rows].take(columns, axis=1)
 
 
 def resize_image(pixels: np.ndarray, size: tuple[int, int] | None) -> Tensor:
