@@ -1,33 +1,70 @@
-"""A scene is a list of rectangles; a room is a scene with a camera in it.
+"""A scene is a list of rectangles that know what they are made of and how they look; a view is a camera in it.
 
-World axes: x along the room, y left, z up, metres, origin at the floor's centre. A rectangle is a corner and two
-edges; its normal u x v points into the air. Source: scene grammar of the simulator's design.
+World axes: x along the room, y left, z up, origin on the floor. A rectangle is a corner and two edges; its normal
+u x v points into the air. A scene is drawn in template units, and `scaled(k)` makes metres of it. Source: scene
+grammar of the simulator's design.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Quads:
-    """Q rectangles.
+class Look:
+    """What a surface is made of and how it looks.
 
     Args:
-        corner: (Q, 3) metres.
-        u: (Q, 3) first edge, metres.
-        v: (Q, 3) second edge, metres.
-        colour: (Q, 3) RGB reflectance 0..1.
-        absorption: (Q,) energy absorbed at a reflection, 0..1, one value for all frequencies.
+        material: index into `materials.MATERIALS`; what is heard.
+        pattern: index into `texture.PATTERNS`; this and all below is what is seen.
+        colour: RGB reflectance 0..1, linear.
+        accent: second RGB reflectance: grout, joints, the other squares of a checker.
+        grain: side of a pattern cell, in the scene's unit.
+        roughness: contrast of the random part of the texture, 0..1.
+        seed: of the random part.
+    """
+
+    material: int
+    pattern: int = 0
+    colour: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    accent: tuple[float, float, float] = (0.3, 0.3, 0.3)
+    grain: float = 0.5
+    roughness: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Quads:
+    """Q rectangles with their looks, lengths in template units or in metres.
+
+    Args:
+        corner: (Q, 3).
+        u: (Q, 3) first edge.
+        v: (Q, 3) second edge, at a right angle to the first.
+        anchor: (Q, 3) where the texture's origin lies, so that the pieces of one wall share one pattern.
+        material: (Q,) int, as in `Look`.
+        pattern: (Q,) int.
+        colour: (Q, 3).
+        accent: (Q, 3).
+        grain: (Q,) length.
+        roughness: (Q,).
+        seed: (Q,) int.
     """
 
     corner: np.ndarray
     u: np.ndarray
     v: np.ndarray
+    anchor: np.ndarray
+    material: np.ndarray
+    pattern: np.ndarray
     colour: np.ndarray
-    absorption: np.ndarray
+    accent: np.ndarray
+    grain: np.ndarray
+    roughness: np.ndarray
+    seed: np.ndarray
 
     def __len__(self) -> int:
         return len(self.corner)
@@ -40,67 +77,95 @@ class Quads:
 
     @property
     def area(self) -> np.ndarray:
-        """(Q,) square metres."""
+        """(Q,) square lengths."""
         return np.linalg.norm(np.cross(self.u, self.v), axis=1)
+
+    def scaled(self, k: float) -> Quads:
+        """The same scene, all lengths times `k`."""
+        lengths = ("corner", "u", "v", "anchor", "grain")
+        return replace(self, **{name: k * getattr(self, name) for name in lengths})
 
 
 @dataclass(frozen=True)
-class Room:
-    """A scene with a camera in it.
+class View:
+    """A camera in a scene.
 
     Args:
-        quads: every surface; the first six are the shell (floor, ceiling, then the four walls).
-        size: (3,) length, width and height of the shell in metres.
-        camera: (3,) metres, world axes; the rig's origin.
+        position: (3,) world axes.
         axes: (3, 3) rows are the camera's right, down and forward directions in world axes.
         fov: horizontal field of view in degrees.
-        seed: what the room was drawn from.
     """
 
-    quads: Quads
-    size: np.ndarray
-    camera: np.ndarray
+    position: np.ndarray
     axes: np.ndarray
     fov: float
-    seed: int
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
-        """(..., 3) camera axes -> (..., 3) world axes, metres."""
-        return self.camera + np.asarray(points) @ self.axes
+        """(..., 3) camera axes -> (..., 3) world axes."""
+        return self.position + np.asarray(points) @ self.axes
+
+    def scaled(self, k: float) -> View:
+        """The same camera in the scene whose lengths are times `k`."""
+        return replace(self, position=k * self.position)
 
 
-def join(parts: list[Quads]) -> Quads:
+def rectangles(corner: np.ndarray, u: np.ndarray, v: np.ndarray, look: Look, anchor: np.ndarray | None = None) -> Quads:
+    """Rectangles of one look.
+
+    Args:
+        corner: (Q, 3).
+        u: (Q, 3) first edges.
+        v: (Q, 3) second edges.
+        look: of all of them.
+        anchor: (3,) the texture's origin; None: each rectangle's own corner.
+    """
+    corner, u, v = (np.atleast_2d(np.asarray(edge, dtype=float)) for edge in (corner, u, v))
+    count = len(corner)
+    return Quads(
+        corner=corner,
+        u=u,
+        v=v,
+        anchor=corner.copy() if anchor is None else np.tile(np.asarray(anchor, dtype=float), (count, 1)),
+        material=np.full(count, look.material),
+        pattern=np.full(count, look.pattern),
+        colour=np.tile(np.array(look.colour, dtype=float), (count, 1)),
+        accent=np.tile(np.array(look.accent, dtype=float), (count, 1)),
+        grain=np.full(count, float(look.grain)),
+        roughness=np.full(count, float(look.roughness)),
+        seed=np.full(count, look.seed),
+    )
+
+
+def join(parts: Sequence[Quads]) -> Quads:
     """Concatenate lists of rectangles."""
-    names = ("corner", "u", "v", "colour", "absorption")
+    names = [entry.name for entry in fields(Quads)]
     return Quads(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def box(
-    centre: tuple[float, float], size: tuple[float, float, float], base: float, yaw: float, paint: np.ndarray
-) -> Quads:
-    """Six rectangles facing outwards.
+def box(centre: tuple[float, float], size: tuple[float, float, float], base: float, yaw: float, look: Look) -> Quads:
+    """Six rectangles facing outwards: bottom, top, then the faces at -x, +x, -y, +y.
 
     Args:
-        centre: x, y of the box in metres.
-        size: length, width, height in metres, before the turn by `yaw`.
-        base: height of its lower face in metres.
-        yaw: radians about the vertical.
-        paint: (4,) colour and absorption.
+        centre: x, y of the box.
+        size: length, width, height, before the turn by `yaw`.
+        base: height of its lower face.
+        yaw: radians about the vertical, leftwards.
+        look: of all six.
     """
     half = np.array(size) / 2
     turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-    middle = np.array([*centre, base + half[2]])
-    return _six_faces(half, turn, middle, 1.0, np.tile(paint, (6, 1)))
+    return rectangles(*_six_faces(half, turn, np.array([*centre, base + half[2]]), 1.0), look)
 
 
-def shell(size: np.ndarray, paints: np.ndarray) -> Quads:
+def shell(size: np.ndarray, looks: Sequence[Look]) -> Quads:
     """Six rectangles facing inwards: floor, ceiling, end walls (-x, +x), side walls (-y, +y).
 
     Args:
-        size: (3,) metres.
-        paints: (6, 4) colour and absorption of each.
+        size: (3,) length, width, height.
+        looks: of each.
     """
-    return _six_faces(size / 2, np.eye(3), np.array([0, 0, size[2] / 2]), -1.0, paints)
+    corner, u, v = _six_faces(np.array(size) / 2, np.eye(3), np.array([0.0, 0.0, size[2] / 2]), -1.0)
+    return join([rectangles(corner[face], u[face], v[face], look) for face, look in enumerate(looks)])
 
 
 def look_along(yaw: float, pitch: float) -> np.ndarray:
@@ -111,18 +176,20 @@ def look_along(yaw: float, pitch: float) -> np.ndarray:
     return np.stack([right, np.cross(forward, right), forward])
 
 
-def _six_faces(half: np.ndarray, turn: np.ndarray, middle: np.ndarray, sign: float, paints: np.ndarray) -> Quads:
+def _six_faces(
+    half: np.ndarray, turn: np.ndarray, middle: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(6, 3) corners and edges; upright faces have their second edge upwards where the first one runs level."""
     corners, us, vs = [], [], []
     for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
         normal = np.zeros(3)
         normal[axis] = side * sign
-        u, v = np.zeros(3), np.zeros(3)
-        u[(axis + 1) % 3] = 2 * half[(axis + 1) % 3]
-        v[(axis + 2) % 3] = 2 * half[(axis + 2) % 3]
-        if np.dot(np.cross(u, v), normal) < 0:
-            u, v = v, u
+        # A level edge whose turn to `v` runs counter-clockwise seen from the air.
+        v = np.eye(3)[1 if axis == 2 else 2]
+        u = np.cross(v, normal)
         face = side * half * np.eye(3)[axis]
+        u, v = u * 2 * half[np.abs(u).argmax()], v * 2 * half[np.abs(v).argmax()]
         corners.append(turn @ (face - u / 2 - v / 2) + middle)
         us.append(turn @ u)
         vs.append(turn @ v)
-    return Quads(np.array(corners), np.array(us), np.array(vs), paints[:, :3].copy(), paints[:, 3].copy())
+    return np.array(corners), np.array(us), np.array(vs)
