@@ -22,7 +22,7 @@ class Look:
         pattern: index into `texture.PATTERNS`; this and all below is what is seen.
         colour: RGB reflectance 0..1, linear.
         accent: second RGB reflectance: grout, joints, the other squares of a checker.
-        grain: side of a pattern cell, in the scene's unit.
+        grain: side of a pattern cell, in the scene's unit; 0: the whole rectangle is one cell.
         roughness: contrast of the random part of the texture, 0..1.
         seed: of the random part.
     """
@@ -109,6 +109,46 @@ class View:
         return replace(self, position=k * self.position)
 
 
+@dataclass(frozen=True)
+class Lamp:
+    """A light: a level rectangle for its shadows, a point for its strength.
+
+    Args:
+        position: (3,) middle.
+        half: half its length and half its width, along x and y.
+        power: RGB, in squared lengths: what a surface that faces it from a distance of 1 receives.
+    """
+
+    position: tuple[float, float, float]
+    half: tuple[float, float]
+    power: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A room that can be seen and heard, in template units.
+
+    Args:
+        quads: every surface.
+        lamps: its lights, at least one.
+        ambient: RGB light from everywhere.
+        sky: RGB of what rays that leave the room see; None: the room is closed.
+        size: (3,) length, width and height of the main space.
+        floors: (F, 4) x low, x high, y low, y high: where a camera may stand.
+        room_type: a name of the domain's room types.
+        ambiguous: whether everything scales with k; otherwise doors, furniture and camera heights are in metres.
+    """
+
+    quads: Quads
+    lamps: tuple[Lamp, ...]
+    ambient: tuple[float, float, float]
+    sky: tuple[float, float, float] | None
+    size: np.ndarray
+    floors: np.ndarray
+    room_type: str
+    ambiguous: bool
+
+
 def rectangles(corner: np.ndarray, u: np.ndarray, v: np.ndarray, look: Look, anchor: np.ndarray | None = None) -> Quads:
     """Rectangles of one look.
 
@@ -166,6 +206,13 @@ def shell(size: np.ndarray, looks: Sequence[Look]) -> Quads:
     """
     corner, u, v = _six_faces(np.array(size) / 2, np.eye(3), np.array([0.0, 0.0, size[2] / 2]), -1.0)
     return join([rectangles(corner[face], u[face], v[face], look) for face, look in enumerate(looks)])
+
+
+def placed(quads: Quads, x: float, y: float, yaw: float) -> Quads:
+    """The same rectangles, turned left by `yaw` about the origin, then moved by (x, y)."""
+    turn = np.array([[np.cos(yaw), np.sin(yaw), 0], [-np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+    moved = {name: getattr(quads, name) @ turn + np.array([x, y, 0.0]) for name in ("corner", "anchor")}
+    return replace(quads, u=quads.u @ turn, v=quads.v @ turn, **moved)
 
 
 def look_along(yaw: float, pitch: float) -> np.ndarray:
