@@ -117,14 +117,11 @@ def _arrivals(
     rays: int,
 ) -> tuple[Arrivals, tuple[Arrivals, Arrivals]]:
     """The direct sound; and the echoes, by mirrors and by rays."""
-    geometry = rig.geometry
-    speaker, ears = camera + np.array(geometry.speaker) @ axes, camera + np.array(geometry.ears) @ axes
-    surfaces = Surfaces.of(quads, clutter)
-    scene = (surfaces, caster, speaker, ears, axes)
-    longest = (duration - rig.start) * geometry.speed_of_sound
-    mirrors = mirror_reflections(*scene, speed_of_sound=geometry.speed_of_sound, longest=longest)
-    rain = diffuse_rain(*scene, longest=longest, rays=rays, seed=ray_seed)
-    return direct_sound(speaker, ears, axes), (mirrors, rain)
+    placed, surfaces = rig.placed(camera, axes), Surfaces.of(quads, clutter)
+    longest = (duration - rig.start) * placed.speed_of_sound
+    mirrors = mirror_reflections(surfaces, caster, placed, longest)
+    rain = diffuse_rain(surfaces, caster, placed, longest, rays=rays, seed=ray_seed)
+    return direct_sound(placed), (mirrors, rain)
 
 
 def _axis(samples: int) -> tuple[int, np.ndarray]:

@@ -12,13 +12,12 @@ import numpy as np
 
 from avsnet.rooms.materials import BANDS
 from avsnet.rooms.raycast import RayCaster
-from avsnet.rooms.rig import ear_gain, speaker_gain
+from avsnet.rooms.rig import PlacedRig
 from avsnet.rooms.surfaces import Surfaces
 
 SECOND_ORDER_AREA = 1.0
 """Square metres; two reflections are followed between rectangles larger than this."""
 
-_DIRECT = 0.2  # of the direct sound that reaches the ears: the speaker looks away, and a housing stands between
 _FRONT = 1e-6  # metres before a plane that count as before it
 
 
@@ -37,42 +36,24 @@ class Arrivals:
     amplitude: np.ndarray
 
 
-def direct_sound(speaker: np.ndarray, ears: np.ndarray, axes: np.ndarray) -> Arrivals:
-    """The direct sound at each ear.
-
-    Args:
-        speaker: (3,) metres, world axes.
-        ears: (2, 3) metres.
-        axes: (3, 3) rows right, down, forward of the rig in world axes.
-    """
-    length = np.linalg.norm(ears - speaker, axis=1)
-    gain = speaker_gain(ears - speaker, axes) * _ear_gains(speaker - ears, np.arange(2), axes)
-    return Arrivals(np.arange(2), length, _DIRECT * gain / length[:, None])
+def direct_sound(rig: PlacedRig) -> Arrivals:
+    """The direct sound at each ear, left first."""
+    towards = rig.ears - rig.speaker
+    length = np.linalg.norm(towards, axis=1)
+    gain = rig.direct * rig.speaker_gain(towards) * _ear_gains(rig, -towards, np.arange(2))
+    return Arrivals(np.arange(2), length, gain / length[:, None])
 
 
-def mirror_reflections(
-    surfaces: Surfaces,
-    caster: RayCaster,
-    speaker: np.ndarray,
-    ears: np.ndarray,
-    axes: np.ndarray,
-    *,
-    speed_of_sound: float,
-    longest: float,
-) -> Arrivals:
+def mirror_reflections(surfaces: Surfaces, caster: RayCaster, rig: PlacedRig, longest: float) -> Arrivals:
     """Every unobstructed path over one rectangle, or over two large ones.
 
     Args:
         surfaces: the scene.
         caster: of the same scene.
-        speaker: (3,) metres, world axes.
-        ears: (2, 3) metres.
-        axes: (3, 3) rows right, down, forward of the rig in world axes.
-        speed_of_sound: metres per second.
+        rig: the rig in it.
         longest: metres; longer paths are left out.
     """
-    once = _first_order(surfaces, caster, speaker, ears, axes, speed_of_sound)
-    twice = _second_order(surfaces, caster, speaker, ears, axes)
+    once, twice = _first_order(surfaces, caster, rig), _second_order(surfaces, caster, rig)
     ear, length, amplitude = (np.concatenate(both) for both in zip(once, twice, strict=True))
     kept = length < longest
     return Arrivals(ear[kept], length[kept], amplitude[kept])
@@ -81,14 +62,8 @@ def mirror_reflections(
 _Paths = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _first_order(
-    surfaces: Surfaces,
-    caster: RayCaster,
-    speaker: np.ndarray,
-    ears: np.ndarray,
-    axes: np.ndarray,
-    speed_of_sound: float,
-) -> _Paths:
+def _first_order(surfaces: Surfaces, caster: RayCaster, rig: PlacedRig) -> _Paths:
+    speaker, ears = rig.speaker, rig.ears
     everything = np.arange(len(surfaces.area))
     from_speaker = surfaces.height(everything, speaker)
     from_ear = surfaces.height(everything[None], ears[:, None])
@@ -101,15 +76,14 @@ def _first_order(
     ear, index, image, point, share = ear[kept], index[kept], image[kept], point[kept], share[kept]
     length = np.linalg.norm(image - ears[ear], axis=1)
     slant = from_speaker[index] / (length * (1.0 - share))
-    limit = speed_of_sound * length * share * (1.0 - share) / (surfaces.area[index] * slant)
+    limit = rig.speed_of_sound * length * share * (1.0 - share) / (surfaces.area[index] * slant)
     amplitude = _reflected(surfaces, index) * np.minimum(1.0, np.array(BANDS) / limit[:, None])
-    amplitude *= speaker_gain(point - speaker, axes) * _ear_gains(point - ears[ear], ear, axes)
+    amplitude *= rig.speaker_gain(point - speaker) * _ear_gains(rig, point - ears[ear], ear)
     return ear, length, amplitude / length[:, None]
 
 
-def _second_order(
-    surfaces: Surfaces, caster: RayCaster, speaker: np.ndarray, ears: np.ndarray, axes: np.ndarray
-) -> _Paths:
+def _second_order(surfaces: Surfaces, caster: RayCaster, rig: PlacedRig) -> _Paths:
+    speaker, ears = rig.speaker, rig.ears
     large = np.flatnonzero(surfaces.area > SECOND_ORDER_AREA)
     first_side = surfaces.height(large, speaker)
     reached = large[first_side > _FRONT]
@@ -135,7 +109,7 @@ def _second_order(
     ear, first, second, image2, point1, point2 = (rows[kept] for rows in (ear, first, second, image2, point1, point2))
     length = np.linalg.norm(image2 - ears[ear], axis=1)
     amplitude = _reflected(surfaces, first) * _reflected(surfaces, second)
-    amplitude *= speaker_gain(point1 - speaker, axes) * _ear_gains(point2 - ears[ear], ear, axes)
+    amplitude *= rig.speaker_gain(point1 - speaker) * _ear_gains(rig, point2 - ears[ear], ear)
     return ear, length, amplitude / length[:, None]
 
 
@@ -144,10 +118,9 @@ def _reflected(surfaces: Surfaces, index: np.ndarray) -> np.ndarray:
     return np.sqrt((1.0 - surfaces.absorption[index]) * (1.0 - surfaces.scattering[index]))
 
 
-def _ear_gains(from_ear: np.ndarray, ear: np.ndarray, axes: np.ndarray) -> np.ndarray:
+def _ear_gains(rig: PlacedRig, from_ear: np.ndarray, ear: np.ndarray) -> np.ndarray:
     """(P, 8) of `ear_gain`, each direction at its own ear."""
-    gains = [ear_gain(from_ear, side, axes) for side in (0, 1)]
-    return np.where((ear == 0)[:, None], *gains)
+    return np.where((ear == 0)[:, None], rig.ear_gain(from_ear, 0), rig.ear_gain(from_ear, 1))
 
 
 def _blocked(caster: RayCaster, path: list[np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from avsnet.rooms.image_sources import SECOND_ORDER_AREA, Arrivals
 from avsnet.rooms.raycast import RayCaster
-from avsnet.rooms.rig import ear_gain, speaker_gain
+from avsnet.rooms.rig import PlacedRig
 from avsnet.rooms.surfaces import Surfaces
 
 _BOUNCES = 60
@@ -32,11 +32,9 @@ class _Bounces(NamedTuple):
 def diffuse_rain(
     surfaces: Surfaces,
     caster: RayCaster,
-    speaker: np.ndarray,
-    ears: np.ndarray,
-    axes: np.ndarray,
-    *,
+    rig: PlacedRig,
     longest: float,
+    *,
     rays: int,
     seed: int | np.random.SeedSequence,
 ) -> Arrivals:
@@ -48,46 +46,41 @@ def diffuse_rain(
     Args:
         surfaces: the scene.
         caster: of the same scene.
-        speaker: (3,) metres, world axes.
-        ears: (2, 3) metres.
-        axes: (3, 3) rows right, down, forward of the rig in world axes.
+        rig: the rig in it.
         longest: metres; longer paths are left out.
         rays: how many leave the speaker.
         seed: of their directions, scattering and signs.
     """
     rng = np.random.default_rng(seed)
-    bounces = _trace(surfaces, caster, speaker, axes, longest, rays, rng)
+    bounces = _trace(surfaces, caster, rig, longest, rays, rng)
     amplitude = np.sqrt(bounces.energy * np.float32(1.0 / np.pi))
     amplitude *= np.where(rng.random(len(amplitude)) < 0.5, -1.0, 1.0).astype(np.float32)[:, None]
     heard = []
     for ear in (0, 1):
-        towards = ears[ear] - bounces.point
+        towards = rig.ears[ear] - bounces.point
         distance = np.sqrt(np.einsum("bi,bi->b", towards, towards))
-        height = np.einsum("bi,bi->b", towards, bounces.normal)
-        near = np.flatnonzero((height > 0.0) & (bounces.length + distance < longest))
-        near = near[~caster.occluded(bounces.point[near], ears[ear])]
-        spread = np.sqrt(height[near] / distance[near]) / np.maximum(distance[near], _NEAREST)
-        gain = ear_gain(-towards[near], ear, axes) * spread.astype(np.float32)[:, None]
-        heard.append((np.full(len(near), ear), bounces.length[near] + distance[near], amplitude[near] * gain))
+        cosine = np.einsum("bi,bi->b", towards, bounces.normal) / np.maximum(distance, 1e-9)
+        near = np.flatnonzero((cosine > 0.0) & (bounces.length + distance < longest))
+        near = near[~caster.occluded(bounces.point[near], rig.ears[ear])]
+        spread = np.zeros(len(towards), dtype=np.float32)
+        spread[near] = np.sqrt(cosine[near]) / np.maximum(distance[near], _NEAREST)
+        gain = rig.ear_gain(-towards, ear)
+        gain *= spread[:, None]
+        gain *= amplitude
+        heard.append((np.full(len(gain), ear), bounces.length + distance, gain))
     return Arrivals(*(np.concatenate(both) for both in zip(*heard, strict=True)))
 
 
 def _trace(
-    surfaces: Surfaces,
-    caster: RayCaster,
-    speaker: np.ndarray,
-    axes: np.ndarray,
-    longest: float,
-    rays: int,
-    rng: np.random.Generator,
+    surfaces: Surfaces, caster: RayCaster, rig: PlacedRig, longest: float, rays: int, rng: np.random.Generator
 ) -> _Bounces:
     kept = (1.0 - surfaces.absorption).astype(np.float32)
     scattering = surfaces.scattering.astype(np.float32)
     chance = surfaces.scattering.mean(axis=1)
     large = surfaces.area > SECOND_ORDER_AREA
     direction = _fibonacci(rays, rng.random())
-    energy = speaker_gain(direction, axes) ** 2 * np.float32(4.0 * np.pi / rays)
-    origin = np.broadcast_to(speaker, direction.shape)
+    energy = rig.speaker_gain(direction) ** 2 * np.float32(4.0 * np.pi / rays)
+    origin = np.broadcast_to(rig.speaker, direction.shape)
     length = np.zeros(rays)
     mirrored = np.ones(rays, dtype=bool)  # so far followed by the image sources as well
     found = []

@@ -14,11 +14,48 @@ from avsnet.audio.rig import Rig
 from avsnet.rooms.materials import material_index
 from avsnet.rooms.scene import Look, Quads, rectangles
 
-_OMNIDIRECTIONAL = np.array([1.0, 0.95, 0.85, 0.7, 0.5, 0.35, 0.22, 0.15])
-"""(8,) amplitude behind a speaker or an ear, per octave band; 1 ahead."""
+BEHIND = (1.0, 0.95, 0.85, 0.7, 0.5, 0.35, 0.22, 0.15)
+"""Amplitude behind a speaker or an ear over that ahead, per octave band: a head's shadow grows with frequency."""
 
 _SPEAKER_AXIS = np.array([0.0, 0.0, 1.0])
 _EAR_AXES = np.array([[-0.8, 0.0, 0.6], [0.8, 0.0, 0.6]])  # turned 37 degrees from the side to the front
+
+
+@dataclass(frozen=True)
+class PlacedRig:
+    """A rig in a room.
+
+    Args:
+        speaker: (3,) metres, world axes.
+        ears: (2, 3) metres, left first.
+        axes: (3, 3) rows right, down, forward of the camera in world axes.
+        behind: (8,) amplitude behind a speaker or an ear over that ahead.
+        direct: share of the direct sound that reaches the ears.
+        speed_of_sound: metres per second.
+    """
+
+    speaker: np.ndarray
+    ears: np.ndarray
+    axes: np.ndarray
+    behind: np.ndarray
+    direct: float
+    speed_of_sound: float
+
+    def speaker_gain(self, towards: np.ndarray) -> np.ndarray:
+        """(P, 8) amplitude that the speaker sends towards (P, 3) directions of any length."""
+        return self._gain(towards, _SPEAKER_AXIS)
+
+    def ear_gain(self, from_ear: np.ndarray, ear: int) -> np.ndarray:
+        """(P, 8) amplitude with which ear 0 or 1 hears what lies in (P, 3) directions of any length."""
+        return self._gain(from_ear, _EAR_AXES[ear])
+
+    def _gain(self, direction: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """The cardioid family behind + (1 - behind)(1 + cos) / 2."""
+        length = np.maximum(np.sqrt(np.einsum("pi,pi->p", direction, direction)), 1e-12)
+        ahead = (0.5 + 0.5 * (direction @ (axis @ self.axes)) / length).astype(np.float32)
+        gain = ahead[:, None] * (1.0 - self.behind)
+        gain += self.behind
+        return gain
 
 
 @dataclass(frozen=True)
@@ -35,6 +72,8 @@ class RecordingRig:
             the rig's own body throws back.
         plate: (3,) width, length and depth below the camera, metres, of a level plate (a robot's body, a tray) that
             shades the floor; None without one.
+        behind: (8,) amplitude behind a speaker or an ear over that ahead, per octave band.
+        direct: share of the direct sound that reaches the ears: the speaker looks away, a housing stands between.
     """
 
     geometry: Rig = field(default_factory=Rig)
@@ -44,6 +83,14 @@ class RecordingRig:
     noise: float = 0.01
     body: np.ndarray = field(default_factory=lambda: np.zeros((2, 0, 2)))
     plate: tuple[float, float, float] | None = None
+    behind: tuple[float, ...] = BEHIND
+    direct: float = 0.2
+
+    def placed(self, camera: np.ndarray, axes: np.ndarray) -> PlacedRig:
+        """The rig with its camera at a point, (3,) metres in world axes, that looks along the last row of `axes`."""
+        speaker, *ears = camera + np.array([self.geometry.speaker, *self.geometry.ears]) @ axes
+        behind = np.array(self.behind, dtype=np.float32)
+        return PlacedRig(speaker, np.array(ears), axes, behind, self.direct, self.geometry.speed_of_sound)
 
     def plate_quads(self, camera: np.ndarray, axes: np.ndarray) -> Quads | None:
         """The plate as a rectangle of the metric scene; join it before the ray caster is made, or it shades nothing.
@@ -109,21 +156,3 @@ def draw_rig(
 
 
 _GAINS = (0.015, 0.2)  # the wide range of recording levels; the loudest clip in under 2 % of the rooms
-
-
-def speaker_gain(towards: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """(P, 8) amplitude that the speaker sends towards (P, 3) directions of any length, world axes."""
-    return _directivity(towards, _SPEAKER_AXIS @ axes)
-
-
-def ear_gain(from_ear: np.ndarray, ear: int, axes: np.ndarray) -> np.ndarray:
-    """(P, 8) amplitude with which an ear hears what lies in (P, 3) directions of any length, world axes."""
-    return _directivity(from_ear, _EAR_AXES[ear] @ axes)
-
-
-def _directivity(direction: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Level differences that grow with frequency, as a head makes them: a + (1 - a)(1 + cos) / 2."""
-    cosine = direction @ axis / np.maximum(np.sqrt(np.einsum("pi,pi->p", direction, direction)), 1e-12)
-    ahead = (0.5 + 0.5 * cosine)[:, None].astype(np.float32)
-    floor = _OMNIDIRECTIONAL.astype(np.float32)
-    return floor + (1.0 - floor) * ahead
