@@ -75,7 +75,9 @@ def chair(rng: Rng) -> Quads:
 def office_chair(rng: Rng) -> Quads:
     """Seat and back on one leg with a foot."""
     cover, frame = cloth(rng), steel(rng)
-    foot = [placed(block(0.15, 0, 0.03, (0.3, 0.05, 0.05), frame), 0.0, 0.0, turn) for turn in (0.3, 1.6, 2.8, 4.1, 5.4)]
+    foot = [
+        placed(block(0.15, 0, 0.03, (0.3, 0.05, 0.05), frame), 0.0, 0.0, turn) for turn in (0.3, 1.6, 2.8, 4.1, 5.4)
+    ]
     return join(
         [
             block(0, 0, 0.42, (0.48, 0.46, 0.08), cover),
@@ -91,7 +93,10 @@ def stool(rng: Rng) -> Quads:
     """A small top on four legs."""
     height = rng.uniform(0.43, 0.7)
     return join(
-        [block(0, 0, height - 0.04, (0.38, 0.38, 0.04), timber(rng)), *_legs(0.38, 0.38, height - 0.04, 0.04, steel(rng))]
+        [
+            block(0, 0, height - 0.04, (0.38, 0.38, 0.04), timber(rng)),
+            *_legs(0.38, 0.38, height - 0.04, 0.04, steel(rng)),
+        ]
     )
 
 
@@ -120,7 +125,9 @@ def shelf(rng: Rng) -> Quads:
         share = rng.uniform(0.3, 1.0)
         if rng.random() < 0.75:
             length = (width - 0.08) * share
-            parts.append(block(-(width - 0.08 - length) / 2, -0.03, row * step + 0.03, (length, 0.2, step * 0.8), books))
+            parts.append(
+                block(-(width - 0.08 - length) / 2, -0.03, row * step + 0.03, (length, 0.2, step * 0.8), books)
+            )
     return join(parts)
 
 
@@ -143,7 +150,12 @@ def boxes(rng: Rng) -> Quads:
     parts, base = [], 0.0
     for _ in range(rng.integers(1, 4)):
         size = rng.uniform([0.3, 0.25, 0.2], [0.7, 0.5, 0.45])
-        surface = look(rng, "wood", "plain", warm(rng, (0.25, 0.5), (0.3, 0.55)) if rng.random() < 0.7 else paint(rng, (0.1, 0.6), 0.8))
+        surface = look(
+            rng,
+            "wood",
+            "plain",
+            warm(rng, (0.25, 0.5), (0.3, 0.55)) if rng.random() < 0.7 else paint(rng, (0.1, 0.6), 0.8),
+        )
         parts.append(placed(block(0, 0, base, tuple(size), surface), 0.0, 0.0, rng.normal(0.0, 0.15)))
         base += size[2]
     return join(parts)
@@ -154,7 +166,9 @@ def bin_(rng: Rng) -> Quads:
     height = rng.uniform(0.3, 0.7)
     radius = rng.uniform(0.12, 0.22)
     surface = steel(rng)
-    return join([prism(0, 0, 0.0, radius, height, surface), block(0, 0, height - 0.05, (radius, radius, 0.02), surface)])
+    return join(
+        [prism(0, 0, 0.0, radius, height, surface), block(0, 0, height - 0.05, (radius, radius, 0.02), surface)]
+    )
 
 
 def plant(rng: Rng) -> Quads:
@@ -207,7 +221,9 @@ def rack(rng: Rng) -> Quads:
 def bench(rng: Rng) -> Quads:
     """A long seat, perhaps with a back."""
     width = rng.uniform(1.2, 2.4)
-    surface = timber(rng) if rng.random() < 0.7 else look(rng, "limestone", "plain", warm(rng, (0.3, 0.6)), roughness=0.2)
+    surface = (
+        timber(rng) if rng.random() < 0.7 else look(rng, "limestone", "plain", warm(rng, (0.3, 0.6)), roughness=0.2)
+    )
     parts = [block(0, 0, 0.40, (width, 0.4, 0.06), surface)]
     parts += [block(sx * (width / 2 - 0.15), 0, 0.0, (0.08, 0.36, 0.4), surface) for sx in (-1, 1)]
     if rng.random() < 0.5:
@@ -264,7 +280,10 @@ def commode(rng: Rng) -> Quads:
     wood = timber(rng)
     front = look(rng, "wood", "panel", wood.colour, shade(wood.colour, 0.4), height / 3, 0.08)
     face = _turned(rectangles([-width / 2, depth / 2 + 0.012, 0.08], [width, 0, 0], [0, 0, height - 0.12], front))
-    lamp = [block(0, 0, height + 0.02, (0.08, 0.08, 0.25), steel(rng)), prism(0, 0, height + 0.25, 0.16, 0.22, lamp_look(rng))]
+    lamp = [
+        block(0, 0, height + 0.02, (0.08, 0.08, 0.25), steel(rng)),
+        prism(0, 0, height + 0.25, 0.16, 0.22, lamp_look(rng)),
+    ]
     parts = [block(0, 0, 0.06, (width, depth, height - 0.06), wood), face, *_legs(width, depth, 0.06, 0.06, wood)]
     return join([*parts, *(lamp if rng.random() < 0.4 else _clutter(rng, width, depth, height, 2))])
 
@@ -290,7 +309,9 @@ def easel(rng: Rng) -> Quads:
     width, height = rng.uniform(0.5, 1.0), rng.uniform(0.5, 1.1)
     wood = timber(rng)
     legs = [block(sx * 0.3, 0.0, 0.0, (0.04, 0.04, 1.0 + height), wood) for sx in (-1, 1)]
-    return join([block(0, 0.04, 0.8, (width, 0.04, height), painting(rng)), *legs, block(0, -0.4, 0.0, (0.04, 0.04, 1.5), wood)])
+    return join(
+        [block(0, 0.04, 0.8, (width, 0.04, height), painting(rng)), *legs, block(0, -0.4, 0.0, (0.04, 0.04, 1.5), wood)]
+    )
 
 
 def column(rng: Rng, height: float, stone: Look | None = None) -> Quads:
@@ -320,7 +341,12 @@ def steps(rng: Rng) -> Quads:
     width, count = rng.uniform(1.2, 3.0), int(rng.integers(2, 6))
     stone = look(rng, "limestone", "plain", warm(rng, (0.3, 0.6), (0.05, 0.25)), grain=0.5, roughness=0.2)
     return _centred(
-        join([block(0, -0.3 * row / 2, 0.0, (width, 0.3 * (count - row), 0.16 * (row + 1)), stone) for row in range(count)])
+        join(
+            [
+                block(0, -0.3 * row / 2, 0.0, (width, 0.3 * (count - row), 0.16 * (row + 1)), stone)
+                for row in range(count)
+            ]
+        )
     )
 
 
@@ -368,7 +394,9 @@ def _centred(quads: Quads) -> Quads:
 
 def bounds(quads: Quads) -> tuple[np.ndarray, np.ndarray]:
     """(3,) lowest and highest coordinates."""
-    points = np.concatenate([quads.corner, quads.corner + quads.u, quads.corner + quads.v, quads.corner + quads.u + quads.v])
+    points = np.concatenate(
+        [quads.corner, quads.corner + quads.u, quads.corner + quads.v, quads.corner + quads.u + quads.v]
+    )
     return points.min(axis=0), points.max(axis=0)
 
 

@@ -7,18 +7,19 @@ is no scale here to read. Source: rendering rules of the simulator's design.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from avsnet.rooms.raycast import RayCaster
-from avsnet.rooms.scene import Lamp, Quads, Scene, View
+from avsnet.rooms.scene import Quads, Scene, View
 from avsnet.rooms.texture import PATTERNS, albedo
 
 _OFFSETS = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])
 """Pixels; further rays at outlines."""
 
 _CORNER_RAYS = 4  # a point of the coarse grid sends so many to see how much of the room is open to it
+_NOTHING = 0.03  # of the light from everywhere
 _GLOWING = tuple(PATTERNS.index(name) for name in ("lamp", "window"))
 
 
@@ -48,6 +49,9 @@ class _Seen:
     normals: np.ndarray  # (N, 3) float32
     dither: np.ndarray  # (N, 2) 0..1, neighbouring pixels far apart
 
+    def take(self, rows: np.ndarray) -> _Seen:
+        return _Seen(*(getattr(self, entry.name)[rows] for entry in fields(self)))
+
 
 def render(scene: Scene, caster: RayCaster, view: View, intrinsics: np.ndarray, height: int, width: int) -> Picture:
     """Look into the scene.
@@ -65,26 +69,30 @@ def render(scene: Scene, caster: RayCaster, view: View, intrinsics: np.ndarray, 
     seen = _look(caster, view, intrinsics, np.stack([columns, rows], 1), normal)
     shape = (height, width)
     index = seen.index.reshape(shape)
-    planes = _planes(scene.quads)[index]
+    number = _planes(scene.quads)
+    planes = number[index]
     open_to = _openness(caster, seen, planes, min(scene.size[:2]) / 2)
-    lamps = _lamplight(scene.lamps, caster, seen)
-    light = sum(_smoothed(visible.reshape(shape), planes).ravel()[:, None] * strength for visible, strength in lamps)
+    light = np.zeros((height * width, 3), np.float32)
+    for visible, strength in _lamplight(scene, caster, seen):
+        light += _smoothed(visible.reshape(shape), planes).ravel()[:, None] * strength
     radiance = _shade(scene, seen, light, open_to.ravel(), intrinsics[0, 0])
     outline = np.flatnonzero(_outlines(planes))
     if len(outline):
         places = np.stack([columns, rows], 1)[outline]
         finer = _look(caster, view, intrinsics, (places[:, None] + _OFFSETS).reshape(-1, 2), normal)
-        lamps = _lamplight(scene.lamps, caster, finer)
-        light = sum(visible[:, None] * strength for visible, strength in lamps)
-        colours = _shade(scene, finer, light, np.repeat(open_to.ravel()[outline], len(_OFFSETS)), intrinsics[0, 0])
+        owner = np.repeat(outline, len(_OFFSETS))
+        own_light = light[owner]
+        other = np.flatnonzero(number[finer.index] != planes.ravel()[owner])
+        own_light[other] = sum(
+            visible[:, None] * strength for visible, strength in _lamplight(scene, caster, finer.take(other))
+        )
+        colours = _shade(scene, finer, own_light, open_to.ravel()[owner], intrinsics[0, 0])
         colours = colours.reshape(len(outline), len(_OFFSETS), 3).sum(axis=1)
         radiance[outline] = (radiance[outline] + colours) / (1 + len(_OFFSETS))
     return Picture(radiance.reshape(*shape, 3), seen.depth.reshape(shape), index)
 
 
-def _look(
-    caster: RayCaster, view: View, intrinsics: np.ndarray, pixels: np.ndarray, normal: np.ndarray
-) -> _Seen:
+def _look(caster: RayCaster, view: View, intrinsics: np.ndarray, pixels: np.ndarray, normal: np.ndarray) -> _Seen:
     x = (pixels[:, 0] - intrinsics[0, 2]) / intrinsics[0, 0]
     y = (pixels[:, 1] - intrinsics[1, 2]) / intrinsics[1, 1]
     directions = np.stack([x, y, np.ones(len(pixels))], 1) @ view.axes
@@ -114,23 +122,25 @@ def _outlines(planes: np.ndarray) -> np.ndarray:
     return found
 
 
-def _lamplight(lamps: tuple[Lamp, ...], caster: RayCaster, seen: _Seen) -> list[tuple[np.ndarray, np.ndarray]]:
+def _lamplight(scene: Scene, caster: RayCaster, seen: _Seen) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per lamp: (N,) whether it is seen from each point, and (N, 3) what it would give there."""
     lights = []
     points = seen.points.astype(np.float32)
-    for number, lamp in enumerate(lamps):
-        towards = np.array(lamp.position, np.float32) - points
+    for number, lamp in enumerate(scene.lamps):
+        place, power = np.array(lamp.position, np.float32), np.array(lamp.power, np.float32)
+        towards = place - points
         square = np.einsum("ij,ij->i", towards, towards)
-        slant = np.einsum("ij,ij->i", towards, seen.normals) / np.sqrt(square)
-        strength = np.maximum(slant, 0.0) / np.maximum(square, 0.04)
-        strength[seen.index < 0] = 0.0
-        lit = np.flatnonzero(strength > 0.0)
+        strength = np.einsum("ij,ij->i", towards, seen.normals) / (np.sqrt(square) * np.maximum(square, 0.04))
+        # What adds next to nothing to the light from everywhere needs no ray.
+        dim = _NOTHING * max(scene.ambient) / max(lamp.power)
+        lit = np.flatnonzero((strength > dim) & (seen.index >= 0))
         # The lamp is moved for the shadow only, and only level: through the ceiling would be dark.
-        spread = ((seen.dither[lit] + 0.37 * number) % 1.0 - 0.5) * (2.0 * np.array(lamp.half, np.float32))
-        ends = np.array(lamp.position) + np.column_stack([spread, np.zeros(len(lit), np.float32)])
+        spread = ((seen.dither[lit] + np.float32(0.37 * number)) % 1.0 - 0.5) * (2.0 * np.array(lamp.half, np.float32))
+        ends = np.broadcast_to(place, (len(lit), 3)).copy()
+        ends[:, :2] += spread
         visible = np.zeros(len(points), np.float32)
-        visible[lit] = ~caster.occluded(seen.points[lit], ends)
-        lights.append((visible, strength[:, None] * np.array(lamp.power, np.float32)))
+        visible[lit] = ~caster.occluded(points[lit], ends)
+        lights.append((visible, strength[:, None] * power))
     return lights
 
 

@@ -72,6 +72,8 @@ class Domain:
         rooms: its room types.
         camera: noise of the picture.
         depth: noise and holes of the depth.
+        start: seconds of a recording before the sweep is played.
+        resonance: hertz; where the ears' lift peaks.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Domain:
     rooms: dict[str, RoomType]
     camera: CameraNoise
     depth: DepthNoise
+    start: float
+    resonance: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Preset:
         floor_clearance: metres of air under the rig's lowest part at the smallest k.
         plate: share of rigs that stand on something level which shades the floor.
         exposure: range of the median's target as a factor of 0.45.
-        audio_seconds: length of a recording.
+        samples: length of a recording at 44 100 Hz.
     """
 
     name: str
@@ -112,7 +116,7 @@ class Preset:
     floor_clearance: float = 0.10
     plate: float = 0.5
     exposure: Range = (0.8, 1.25)
-    audio_seconds: float = 20_000 / 44_100
+    samples: int = 20_000
 
 
 _OFFICES = Domain(
@@ -126,6 +130,8 @@ _OFFICES = Domain(
     },
     camera=CameraNoise(0.014, 0.45),
     depth=DepthNoise(0.002),
+    start=0.0221,
+    resonance=4100.0,
 )
 _HISTORIC = Domain(
     name="historic",
@@ -139,6 +145,8 @@ _HISTORIC = Domain(
     },
     camera=CameraNoise(0.008, 0.0),
     depth=DepthNoise(0.00125),
+    start=0.0063,
+    resonance=4600.0,
 )
 
 PRESETS = {"rooms-1": Preset("rooms-1", {domain.name: domain for domain in (_OFFICES, _HISTORIC)})}

@@ -80,6 +80,10 @@ class Quads:
         """(Q,) square lengths."""
         return np.linalg.norm(np.cross(self.u, self.v), axis=1)
 
+    def take(self, rows: Sequence[int]) -> Quads:
+        """Some of the rectangles."""
+        return Quads(**{entry.name: getattr(self, entry.name)[list(rows)] for entry in fields(self)})
+
     def scaled(self, k: float) -> Quads:
         """The same scene, all lengths times `k`."""
         lengths = ("corner", "u", "v", "anchor", "grain")
@@ -135,6 +139,8 @@ class Scene:
         sky: RGB of what rays that leave the room see; None: the room is closed.
         size: (3,) length, width and height of the main space.
         floors: (F, 4) x low, x high, y low, y high: where a camera may stand.
+        start: (3,) x, y and heading (radians) of the place that the room was furnished about.
+        camera_height: of every camera in it.
         room_type: a name of the domain's room types.
         ambiguous: whether everything scales with k; otherwise doors, furniture and camera heights are in metres.
     """
@@ -145,6 +151,8 @@ class Scene:
     sky: tuple[float, float, float] | None
     size: np.ndarray
     floors: np.ndarray
+    start: np.ndarray
+    camera_height: float
     room_type: str
     ambiguous: bool
 
@@ -223,20 +231,27 @@ def look_along(yaw: float, pitch: float) -> np.ndarray:
     return np.stack([right, np.cross(forward, right), forward])
 
 
+def _unit_faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(3, 6, 3) corners and edges of a box from -1 to 1, facing outwards: level faces have v along y, upright ones up."""
+    corners, us, vs = [], [], []
+    for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
+        normal = side * np.eye(3)[axis]
+        v = 2.0 * np.eye(3)[1 if axis == 2 else 2]
+        u = np.cross(v, normal)
+        corners.append(normal - u / 2 - v / 2)
+        us.append(u)
+        vs.append(v)
+    return np.array(corners), np.array(us), np.array(vs)
+
+
+_CORNERS, _US, _VS = _unit_faces()
+
+
 def _six_faces(
     half: np.ndarray, turn: np.ndarray, middle: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(6, 3) corners and edges; upright faces have their second edge upwards where the first one runs level."""
-    corners, us, vs = [], [], []
-    for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
-        normal = np.zeros(3)
-        normal[axis] = side * sign
-        # A level edge whose turn to `v` runs counter-clockwise seen from the air.
-        v = np.eye(3)[1 if axis == 2 else 2]
-        u = np.cross(v, normal)
-        face = side * half * np.eye(3)[axis]
-        u, v = u * 2 * half[np.abs(u).argmax()], v * 2 * half[np.abs(v).argmax()]
-        corners.append(turn @ (face - u / 2 - v / 2) + middle)
-        us.append(turn @ u)
-        vs.append(turn @ v)
-    return np.array(corners), np.array(us), np.array(vs)
+    """(6, 3) corners and edges of a box that faces outwards (sign 1) or inwards (-1)."""
+    corner, u, v = ((edge * half) @ turn.T for edge in (_CORNERS, _US, _VS))
+    if sign < 0:  # the first edge turned round faces the other way
+        corner, u = corner + u, -u
+    return corner + middle, u, v

@@ -69,10 +69,7 @@ def measure(
     height, width = depth.shape
     noisy = depth + rng.standard_normal(depth.shape) * sensor.deviation * depth**2
     missing = (depth < sensor.nearest) | (noisy > cap)
-    # Behind an outline one of the two cameras sees nothing: a band that widens as the jump grows.
-    near, far = minimum_filter(depth, 3), maximum_filter(depth, 3)
-    jump = far > (1.0 + sensor.jump) * np.maximum(near, 1e-6)
-    missing |= maximum_filter(jump, size=(3, 2 * max(1, round(width / 128)) + 1))
+    missing |= _shadowed(depth, sensor.jump)
     missing[:, : round(rng.uniform(*sensor.border) * width)] = True
     # Blobs: smooth noise above a level that leaves out the wanted share; bare bright places are likelier.
     coarse = zoom(rng.standard_normal((12, 12)), (height / 12, width / 12), order=1, mode="nearest", grid_mode=True)
@@ -87,3 +84,16 @@ def measure(
     missing |= likely > np.quantile(likely, 1.0 - rng.uniform(*sensor.blobs))
     millimetres = np.where(missing, 0.0, np.clip(np.round(noisy * 1000.0), 0.0, 65535.0))
     return millimetres.astype(np.uint16)
+
+
+def _shadowed(depth: np.ndarray, jump: float) -> np.ndarray:
+    """(H, W) what lies behind an outline, beside it: one of the two cameras does not see it."""
+    height, width = depth.shape
+    behind = np.zeros((height, width), bool)
+    for axis in (0, 1):
+        one, other = (depth[1:], depth[:-1]) if axis == 0 else (depth[:, 1:], depth[:, :-1])
+        first, second = (behind[1:], behind[:-1]) if axis == 0 else (behind[:, 1:], behind[:, :-1])
+        first |= one > (1.0 + jump) * other
+        second |= other > (1.0 + jump) * one
+    # The band is as wide in a large picture as in a small one.
+    return maximum_filter(behind, size=(2 * round(width / 512) + 1, 2 * round(width / 170) + 1))

@@ -46,9 +46,7 @@ def albedo(quads: Quads, index: np.ndarray, points: np.ndarray, footprint: np.nd
     for number, (cycles, weight) in enumerate(_OCTAVES):
         fade = np.clip(1.5 - 2.5 * cycles * blur, 0.0, 1.0)
         shown = np.flatnonzero(fade > 0.0)
-        grain[shown] += (
-            weight * fade[shown] * noise(a[shown] * cycles, b[shown] * cycles, seed[shown] + 977 * number)
-        )
+        grain[shown] += weight * fade[shown] * noise(a[shown] * cycles, b[shown] * cycles, seed[shown] + 977 * number)
     colour *= np.maximum(1.0 + roughness * grain, 0.05)[:, None]
     return colour
 
