@@ -52,7 +52,7 @@ def record(
         noise_seed: of the noise.
         clutter: what is not modelled in the room; None = nothing.
         duration: seconds.
-        rays: how many; the time it takes grows with them.
+        rays: how many; the time it takes grows with them. 0 leaves mirror reflections alone.
 
     Returns:
         (2, duration * 44100) float32 in -1..1, left ear first; the same bytes for the same arguments.

@@ -48,7 +48,7 @@ def diffuse_rain(
         caster: of the same scene.
         rig: the rig in it.
         longest: metres; longer paths are left out.
-        rays: how many leave the speaker.
+        rays: how many leave the speaker; 0 leaves mirror reflections alone.
         seed: of their directions, scattering and signs.
     """
     rng = np.random.default_rng(seed)
@@ -79,12 +79,12 @@ def _trace(
     chance = surfaces.scattering.mean(axis=1)
     large = surfaces.area > SECOND_ORDER_AREA
     direction = _fibonacci(rays, rng.random())
-    energy = rig.speaker_gain(direction) ** 2 * np.float32(4.0 * np.pi / rays)
+    energy = rig.speaker_gain(direction) ** 2 * np.float32(4.0 * np.pi / max(rays, 1))
     origin = np.broadcast_to(rig.speaker, direction.shape)
     length = np.zeros(rays)
     mirrored = np.ones(rays, dtype=bool)  # so far followed by the image sources as well
-    found = []
-    for bounce in range(_BOUNCES):
+    found = [_Bounces(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), energy[:0])]
+    for bounce in range(_BOUNCES if rays else 0):
         quad, t = caster.cast(origin, direction)
         length = length + t
         alive = (quad >= 0) & (length < longest)
@@ -119,9 +119,6 @@ def _trace(
         if bounce + 1 in _THINNED:
             origin, direction, length, mirrored = (rows[::2] for rows in (origin, direction, length, mirrored))
             energy = energy[::2] * np.float32(2.0)
-    if not found:
-        nothing = np.zeros((0, 3))
-        return _Bounces(nothing, nothing, np.zeros(0), np.zeros((0, 8), dtype=np.float32))
     return _Bounces(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
 
 

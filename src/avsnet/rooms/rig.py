@@ -17,6 +17,9 @@ from avsnet.rooms.scene import Look, Quads, rectangles
 BEHIND = (1.0, 0.95, 0.85, 0.7, 0.5, 0.35, 0.22, 0.15)
 """Amplitude behind a speaker or an ear over that ahead, per octave band: a head's shadow grows with frequency."""
 
+_GAINS = (0.015, 0.2)  # the wide range of recording levels; the loudest clip in under 2 % of the rooms
+_DIRECT = (0.1, 0.3)  # share of the direct sound: the speaker looks away from the ears, a housing stands between
+
 _SPEAKER_AXIS = np.array([0.0, 0.0, 1.0])
 _EAR_AXES = np.array([[-0.8, 0.0, 0.6], [0.8, 0.0, 0.6]])  # turned 37 degrees from the side to the front
 
@@ -73,7 +76,7 @@ class RecordingRig:
         plate: (3,) width, length and depth below the camera, metres, of a level plate (a robot's body, a tray) that
             shades the floor; None without one.
         behind: (8,) amplitude behind a speaker or an ear over that ahead, per octave band.
-        direct: share of the direct sound that reaches the ears: the speaker looks away, a housing stands between.
+        direct: share of the direct sound that reaches the ears.
     """
 
     geometry: Rig = field(default_factory=Rig)
@@ -150,9 +153,7 @@ def draw_rig(
         resonance=resonance * float(np.exp(rng.uniform(-0.15, 0.15))),
         gain=float(np.exp(rng.uniform(*np.log(_GAINS)))),
         noise=noise * float(np.exp(rng.normal(0.0, 0.2))),
+        direct=float(np.exp(rng.uniform(*np.log(_DIRECT)))),
         body=body,
         plate=(width, length, places[:, 1].max() + gap) if (has_plate if plate is None else plate) else None,
     )
-
-
-_GAINS = (0.015, 0.2)  # the wide range of recording levels; the loudest clip in under 2 % of the rooms
