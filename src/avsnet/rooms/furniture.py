@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from avsnet.rooms import looks
 from avsnet.rooms.looks import cloth, lacquer, lamp_look, look, paint, painting, shade, steel, timber, warm
 from avsnet.rooms.scene import Look, Quads, box, join, placed, rectangles
 
@@ -174,11 +175,11 @@ def bin_(rng: Rng) -> Quads:
 def plant(rng: Rng) -> Quads:
     """A pot with leaves."""
     height = rng.uniform(0.6, 1.7)
-    green = look(rng, "curtain", "leaves", (0.08, 0.25, 0.06), (0.02, 0.08, 0.02), 0.4, 0.3)
+    green = looks.foliage(rng)
     parts = [prism(0, 0, 0.0, 0.18, 0.32, look(rng, "brick", "plain", paint(rng, (0.1, 0.6), 0.6)))]
     parts.append(block(0, 0, 0.28, (0.05, 0.05, height * 0.5), timber(rng)))
-    for _ in range(5):
-        size = rng.uniform(0.15, 0.38, 3)
+    for _ in range(9):
+        size = rng.uniform([0.03, 0.1, 0.1], [0.1, 0.32, 0.35])
         x, y = rng.normal(0.0, 0.12, 2)
         leaf = placed(block(0, 0, rng.uniform(0.4, height), tuple(size), green), x, y, rng.uniform(0, 3))
         parts.append(leaf)
@@ -351,14 +352,21 @@ def steps(rng: Rng) -> Quads:
 
 
 def tree(rng: Rng) -> Quads:
-    """A trunk and a crown."""
-    green = look(rng, "grass", "leaves", (0.10, 0.28, 0.06), (0.03, 0.10, 0.02), 0.7, 0.4)
-    trunk = rng.uniform(1.2, 2.2)
-    parts = [prism(0, 0, 0.0, 0.14, trunk + 0.5, timber(rng), 6)]
-    for _ in range(6):
-        size = rng.uniform(0.6, 1.5, 3)
-        x, y = rng.normal(0.0, 0.4, 2)
-        parts.append(placed(block(0, 0, trunk + rng.uniform(0.0, 1.2), tuple(size), green), x, y, rng.uniform(0, 3)))
+    """A trunk and a round or pointed crown of leafy rings."""
+    green = looks.foliage(rng)
+    trunk, tall, wide = rng.uniform(1.0, 2.2), rng.uniform(1.2, 3.0), rng.uniform(0.6, 1.3)
+    parts = [prism(0, 0, 0.0, rng.uniform(0.08, 0.16), trunk + 0.4, timber(rng), 6)]
+    rings = 6
+    pointed = rng.random() < 0.4
+    for ring in range(rings):
+        share = (ring + 0.5) / rings
+        radius = wide * (1.1 - share if pointed else np.sqrt(1.0 - (2 * share - 1) ** 2)) * rng.uniform(0.8, 1.15)
+        x, y = rng.normal(0.0, 0.06, 2)
+        base, high = trunk + tall * ring / rings, tall / rings + 0.12
+        parts += [
+            prism(x, y, base, radius, high, green, 7),
+            block(x, y, base + 0.02, (1.3 * radius, 1.3 * radius, high), green),
+        ]
     return join(parts)
 
 

@@ -113,11 +113,11 @@ def draw_scene(domain: Domain, preset: Preset, seed: np.random.SeedSequence) -> 
     sky = None
     flux = 2 * np.pi * sum(np.array(lamp.power) for lamp in room.lamps)
     length, width, tall = size
-    ambient = 0.9 * flux / (2 * (length * width + length * tall + width * tall))
+    ambient = 0.65 * flux / (2 * (length * width + length * tall + width * tall))
     if room_type == "courtyard":
         tint = np.array([0.75, 0.88, 1.0])
         sky = tuple((rng.uniform(0.9, 1.6) * tint).tolist())
-        ambient = rng.uniform(0.35, 0.9) * tint
+        ambient = rng.uniform(0.3, 0.7) * tint
     return Scene(
         quads=join(room.parts),
         lamps=tuple(room.lamps),
@@ -291,7 +291,7 @@ def _windows(room: _Room, wall: Look) -> None:
         if count and len(room.lamps) < 2:
             at = space.on_side(side, length / 2, (low + high) / 2, 0.6)
             power = rng.uniform(0.3, 1.2) * min(space.height, space.length(side + 1)) ** 2
-            room.lamps.append(_lamp(at, (0.5, 0.5), power, (0.92, 0.97, 1.0)))
+            room.lamps.append(_lamp(at, (0.3, 0.3), power, (0.92, 0.97, 1.0), hangs=False))
 
 
 def _facades(room: _Room) -> None:
@@ -404,7 +404,7 @@ def _lamps(room: _Room) -> None:
     if room.room_type == "courtyard":
         turn, lift, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.3), 80.0
         at = far * np.array([np.cos(lift) * np.cos(turn), np.cos(lift) * np.sin(turn), np.sin(lift)])
-        room.lamps.append(_lamp(at, (1.0, 1.0), rng.uniform(0.2, 2.0) * far**2, (1.0, 0.95, 0.85)))
+        room.lamps.append(_lamp(at, (1.0, 1.0), rng.uniform(0.2, 2.0) * far**2, (1.0, 0.95, 0.85), hangs=False))
         return
     if room.lamps and rng.random() < 0.2:
         return
@@ -451,9 +451,11 @@ def _shining(room: _Room, at: np.ndarray, half: tuple[float, float]) -> Quads:
     return rectangles(corner, [0, 2 * half[1], 0], [2 * half[0], 0, 0], looks.lamp_look(room.rng))
 
 
-def _lamp(at: np.ndarray, half: tuple[float, float], power: float, tint: tuple[float, float, float]) -> Lamp:
+def _lamp(
+    at: np.ndarray, half: tuple[float, float], power: float, tint: tuple[float, float, float], hangs: bool = True
+) -> Lamp:
     red, green, blue = (power * channel for channel in tint)
-    return Lamp((float(at[0]), float(at[1]), float(at[2])), half, (red, green, blue))
+    return Lamp((float(at[0]), float(at[1]), float(at[2])), half, (red, green, blue), hangs)
 
 
 def _furnish(room: _Room, start: np.ndarray, preset: Preset) -> None:

@@ -74,6 +74,12 @@ def cloth(rng: np.random.Generator, light: tuple[float, float] = (0.05, 0.5)) ->
     return look(rng, "upholstery", "speckle", base, shade(base, 0.75), 0.3, 0.15)
 
 
+def foliage(rng: np.random.Generator) -> Look:
+    """Leaves."""
+    base = colorsys.hsv_to_rgb(rng.uniform(0.2, 0.34), rng.uniform(0.45, 0.75), rng.uniform(0.1, 0.28))
+    return look(rng, "grass", "leaves", base, shade(base, 0.3), 0.5, 0.35)
+
+
 def lacquer(rng: np.random.Generator) -> Look:
     """Painted or laminated board: white, grey or coloured."""
     vivid = 0.8 if rng.random() < 0.35 else 0.08
@@ -142,7 +148,8 @@ def floors(rng: np.random.Generator, domain: str, room_type: str) -> Look:
     if kind == "gravel":
         base = warm(rng, (0.3, 0.55), (0.05, 0.3))
         return look(rng, "gravel", "speckle", base, shade(base, 0.5), 0.5, 0.2)
-    return look(rng, "grass", "leaves", (0.10, 0.22, 0.05), (0.03, 0.10, 0.02), 0.8, 0.3)
+    base = colorsys.hsv_to_rgb(rng.uniform(0.17, 0.3), rng.uniform(0.4, 0.65), rng.uniform(0.14, 0.25))
+    return look(rng, "grass", "leaves", base, shade(base, 0.5), 0.5, 0.3)
 
 
 def ceilings(rng: np.random.Generator, domain: str) -> Look:

@@ -74,7 +74,8 @@ def render(scene: Scene, caster: RayCaster, view: View, intrinsics: np.ndarray, 
     open_to = _openness(caster, seen, planes, min(scene.size[:2]) / 2)
     light = np.zeros((height * width, 3), np.float32)
     for visible, strength in _lamplight(scene, caster, seen):
-        light += _smoothed(visible.reshape(shape), planes).ravel()[:, None] * strength
+        soft = _smoothed(_smoothed(visible.reshape(shape), planes), planes, 2)
+        light += soft.ravel()[:, None] * strength
     radiance = _shade(scene, seen, light, open_to.ravel(), intrinsics[0, 0])
     outline = np.flatnonzero(_outlines(planes))
     if len(outline):
@@ -131,6 +132,8 @@ def _lamplight(scene: Scene, caster: RayCaster, seen: _Seen) -> list[tuple[np.nd
         towards = place - points
         square = np.einsum("ij,ij->i", towards, towards)
         strength = np.einsum("ij,ij->i", towards, seen.normals) / (np.sqrt(square) * np.maximum(square, 0.04))
+        if lamp.hangs:  # it shines down, and its own body shades what is above
+            strength *= np.clip(2.5 * towards[:, 2] / np.sqrt(square), 0.0, 1.0)
         # What adds next to nothing to the light from everywhere needs no ray.
         dim = _NOTHING * max(scene.ambient) / max(lamp.power)
         lit = np.flatnonzero((strength > dim) & (seen.index >= 0))

@@ -121,11 +121,13 @@ class Lamp:
         position: (3,) middle.
         half: half its length and half its width, along x and y.
         power: RGB, in squared lengths: what a surface that faces it from a distance of 1 receives.
+        hangs: whether it shines only on what is below it.
     """
 
     position: tuple[float, float, float]
     half: tuple[float, float]
     power: tuple[float, float, float]
+    hangs: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -141,7 +142,7 @@ class Space:
             {0.0, length, *(min(max(edge, 0.0), length) for o in self.openings[side] for edge in (o.start, o.end))}
         )
         pieces = []
-        for left, right in zip(cuts[:-1], cuts[1:], strict=True):
+        for left, right in pairwise(cuts):
             holes = [o for o in self.openings[side] if o.start < (left + right) / 2 < o.end]
             bands = [(0.0, self.height)]
             for hole in holes:

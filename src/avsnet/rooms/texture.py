@@ -213,8 +213,17 @@ def _window(a, b, blur, seed, colour, accent):  # type: ignore[no-untyped-def]
 def _picture(a, b, blur, seed, colour, accent):  # type: ignore[no-untyped-def]
     """A painting or poster: a frame, and within it soft shapes in a few tones."""
     shapes = noise(a * 2.3, b * 2.3, seed) + 0.5 * noise(a * 6.1, b * 6.1, seed + 1)
-    tones = [np.clip(0.5 + 0.5 * np.sin(shapes * 4.0 + 2.1 * channel + seed), 0.05, 0.95) for channel in range(3)]
-    inside = np.stack(tones, axis=1) * (0.35 + 0.5 * colour)
+    detail = 0.25 * noise(a * 23.0, b * 23.0, seed + 2) * np.clip(1.5 - 40.0 * blur, 0.0, 1.0)
+    # Three tones of a palette, one for each band of the shapes: ground, middle, sky.
+    palette = np.stack(
+        [_cell(seed * 0 + tone, seed * 0 + channel, seed) for tone in range(3) for channel in range(3)], 1
+    )
+    palette = palette.reshape(-1, 3, 3)
+    palette = 0.35 * palette + 0.65 * palette.mean(axis=2, keepdims=True) * colour[:, None]
+    place = np.clip(1.5 * b + 0.8 * shapes + 0.2, 0.0, 2.0)[:, None]
+    inside = palette[:, 0] + np.clip(place, 0, 1) * (palette[:, 1] - palette[:, 0])
+    inside = inside + np.clip(place - 1.0, 0, 1) * (palette[:, 2] - palette[:, 1])
+    inside = np.clip(inside * (1.0 + detail)[:, None], 0.02, 0.95)
     edge = np.maximum(np.abs(a - 0.5), np.abs(b - 0.5))
     return _mix(accent, inside.astype(np.float32), np.clip((0.44 - edge) / np.maximum(blur, 0.01) + 0.5, 0.0, 1.0))
 
