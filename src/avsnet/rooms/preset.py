@@ -1,4 +1,4 @@
-"""Every knob of the simulator, frozen under a name: a data set, a table or a set of weights says which it was made with.
+"""Every knob of the simulator, frozen under a name: a data set, a table, a set of weights says which made it.
 
 To change a knob is to make another preset. Source: the simulator's design, its corrections first.
 """
@@ -41,7 +41,7 @@ class DepthNoise:
     nearest: float = 0.3
     jump: float = 0.12
     border: Range = (0.02, 0.06)
-    blobs: Range = (0.02, 0.10)
+    blobs: Range = (0.03, 0.14)
 
 
 @dataclass(frozen=True)

@@ -234,7 +234,7 @@ def look_along(yaw: float, pitch: float) -> np.ndarray:
 
 
 def _unit_faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(3, 6, 3) corners and edges of a box from -1 to 1, facing outwards: level faces have v along y, upright ones up."""
+    """(6, 3) corners and edges of a box from -1 to 1 that faces outwards; v runs along y or, on upright faces, up."""
     corners, us, vs = [], [], []
     for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
         normal = side * np.eye(3)[axis]

@@ -1,6 +1,6 @@
 """What the sensors make of a picture and of a depth map: the camera's response and noise, depth with holes.
 
-The camera reads template units only, the depth sensor metres only, and neither shares its random numbers with the other.
+The camera reads template units only, the depth sensor metres, and neither shares its random numbers with the other.
 Source: rendering rules of the simulator's design; share of missing depth as in the real BatVision V2 recording.
 """
 
