@@ -5,7 +5,8 @@ To change a knob is to make another preset. Source: the simulator's design, its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from avsnet.errors import OptionError
 
@@ -92,7 +93,7 @@ class Preset:
 
     Args:
         name: what is written beside everything made with it.
-        domains: by name.
+        domains: the kinds of building.
         ambiguous: share of rooms in which everything scales.
         fov: horizontal field of view in degrees.
         free_heights: range of the camera's height in ambiguous rooms, template units, log-uniform.
@@ -106,7 +107,7 @@ class Preset:
     """
 
     name: str
-    domains: dict[str, Domain]
+    domains: tuple[Domain, ...]
     ambiguous: float = 0.3
     fov: float = 90.0
     free_heights: Range = (0.3, 2.0)
@@ -149,22 +150,46 @@ _HISTORIC = Domain(
     resonance=4600.0,
 )
 
-PRESETS = {"rooms-1": Preset("rooms-1", {domain.name: domain for domain in (_OFFICES, _HISTORIC)})}
+PRESETS = {"rooms-1": Preset("rooms-1", (_OFFICES, _HISTORIC))}
 """All presets by name."""
 
 DOMAINS = ("offices", "historic")
 """Names of the domains: BatVision-V1-like and BatVision-V2-like."""
 
 
+@lru_cache(maxsize=32)
 def find_preset(name: str) -> Preset:
-    """The preset of a name.
+    """The preset of a name, which may change knobs: `rooms-1,ambiguous=0.6,k=0.7:1.4`.
+
+    The changes stay in the preset's name, so whatever is made with it tells them.
+
+    Args:
+        name: a name of `PRESETS`, and after commas `ambiguous=SHARE` or `k=LOW:HIGH`.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is no such preset or knob, or its value makes no sense.
     """
-    if name not in PRESETS:
-        raise OptionError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    base, *changes = name.split(",")
+    if base not in PRESETS:
+        raise OptionError(f"unknown preset {base!r}: choose one of {', '.join(PRESETS)}")
+    preset = replace(PRESETS[base], name=name)
+    for change in changes:
+        knob, _, value = change.partition("=")
+        try:
+            low, *high = (float(number) for number in value.split(":"))
+        except ValueError:
+            raise OptionError(f"preset {name!r}: {change!r} is no knob=number or knob=low:high") from None
+        if knob == "ambiguous" and not high:
+            if not 0.0 <= low <= 1.0:
+                raise OptionError(f"ambiguous {low:g}: a share lies between 0 and 1")
+            preset = replace(preset, ambiguous=low)
+        elif knob == "k" and len(high) == 1:
+            if not 0.3 <= low <= high[0] <= 3.0:
+                raise OptionError(f"k from {low:g} to {high[0]:g}: give the smaller first, both from 0.3 to 3")
+            preset = replace(preset, domains=tuple(replace(domain, k=(low, high[0])) for domain in preset.domains))
+        else:
+            raise OptionError(f"preset {name!r}: only ambiguous=SHARE and k=LOW:HIGH can be changed, not {change!r}")
+    return preset
 
 
 def find_domain(name: str, preset: Preset) -> Domain:
@@ -173,6 +198,7 @@ def find_domain(name: str, preset: Preset) -> Domain:
     Raises:
         OptionError: there is none of that name.
     """
-    if name not in preset.domains:
-        raise OptionError(f"unknown domain {name!r}: choose one of {', '.join(preset.domains)}")
-    return preset.domains[name]
+    for domain in preset.domains:
+        if domain.name == name:
+            return domain
+    raise OptionError(f"unknown domain {name!r}: choose one of {', '.join(DOMAINS)}")

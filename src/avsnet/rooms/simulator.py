@@ -69,46 +69,75 @@ def sample(
     Raises:
         OptionError: an unknown domain or preset, a negative seed or frame, or a size or scale that makes no sense.
     """
-    knobs = find_preset(preset)
-    kind = find_domain(domain, knobs)
-    height, width = _check(seed, frame, size, k, aspect, samples)
+    found = describe(domain, seed, frame, size=size, k=k, aspect=aspect, preset=preset)
+    if samples is not None:
+        _check_whole("samples", samples, 0)
     place = _location(domain, seed, preset)
-    number = frame // FRAMES
-    walk = place.walk(number)
-    view = walk.view(frame % FRAMES)
-    intrinsics = intrinsics_from_fov(width, height, walk.fov)
-    if aspect is not None:
-        intrinsics[1, 1] = intrinsics[0, 0] * height / width * aspect
-    picture = render(place.scene, place.caster, view, intrinsics, height, width)
-    rgb = photograph(
+    kind, number, k = place.domain, frame // FRAMES, found["k"]
+    view = place.walk(number).view(frame % FRAMES)
+    picture = render(place.scene, place.caster, view, found["K"], *size)
+    found["rgb"] = photograph(
         picture.radiance, place.gain(number), kind.camera, np.random.default_rng(place.stream("camera noise", frame))
     )
-    k = place.k if k is None else float(k)
-    depth = (k * picture.depth).astype(np.float32)
-    sensed = measure(depth, rgb, kind.depth, kind.cap, np.random.default_rng(place.stream("depth noise", frame)))
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = view.axes.T, k * view.position
-    found = {"rgb": rgb, "depth": depth, "depth_sensor": sensed, "K": intrinsics, "pose": pose, "k": k}
-    found |= {"ambiguous": place.scene.ambiguous, "room_type": place.scene.room_type, "location": f"{domain}-{seed}"}
+    found["depth"] = (k * picture.depth).astype(np.float32)
+    found["depth_sensor"] = measure(
+        found["depth"], found["rgb"], kind.depth, kind.cap, np.random.default_rng(place.stream("depth noise", frame))
+    )
     found["rig"] = place.rig() if rig is None else rig
-    samples = knobs.samples if samples is None else samples
+    samples = place.preset.samples if samples is None else samples
     if samples:
         found["audio"] = _listen(place, view.scaled(k), k, found["rig"], frame, samples)
     return found
 
 
-def _check(
-    seed: int, frame: int, size: tuple[int, int], k: float | None, aspect: float | None, samples: int | None
-) -> tuple[int, int]:
-    for name, value, least in (("seed", seed, 0), ("frame", frame, 0), ("samples", samples, 0)):
-        if value is not None and (int(value) != value or value < least):
-            raise OptionError(f"{name} {value!r}: give a whole number of {least} or more")
+def describe(
+    domain: str,
+    seed: int,
+    frame: int = 0,
+    *,
+    size: tuple[int, int] = (256, 256),
+    k: float | None = None,
+    aspect: float | None = None,
+    preset: str = "rooms-1",
+) -> dict[str, Any]:
+    """What is known of a sample before it is seen or heard: K, pose, k, ambiguous, room_type and location of `sample`.
+
+    Args:
+        domain: as in `sample`, and so all others.
+        seed: of the room.
+        frame: of the room.
+        size: (h, w) pixels.
+        k: metres per template unit.
+        aspect: width over height of what the picture shows.
+        preset: name of the knobs.
+
+    Raises:
+        OptionError: as in `sample`.
+    """
+    find_domain(domain, find_preset(preset))
+    _check_whole("seed", seed, 0)
+    _check_whole("frame", frame, 0)
     for name, ratio in (("k", k), ("aspect", aspect)):
         if ratio is not None and not 0.01 <= ratio <= 100.0:
             raise OptionError(f"{name} {ratio!r}: give a number from 0.01 to 100")
     if len(size) != 2 or any(int(side) != side or not 8 <= side <= 8192 for side in size):
         raise OptionError(f"size {size!r}: give (height, width), each 8 to 8192 pixels")
-    return int(size[0]), int(size[1])
+    place = _location(domain, seed, preset)
+    walk = place.walk(frame // FRAMES)
+    view = walk.view(frame % FRAMES)
+    intrinsics = intrinsics_from_fov(size[1], size[0], walk.fov)
+    if aspect is not None:
+        intrinsics[1, 1] = intrinsics[0, 0] * size[0] / size[1] * aspect
+    k = place.k if k is None else float(k)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = view.axes.T, k * view.position
+    found = {"K": intrinsics, "pose": pose, "k": k, "ambiguous": place.scene.ambiguous}
+    return found | {"room_type": place.scene.room_type, "location": f"{domain}-{seed}"}
+
+
+def _check_whole(name: str, value: int, least: int) -> None:
+    if int(value) != value or value < least:
+        raise OptionError(f"{name} {value!r}: give a whole number of {least} or more")
 
 
 @dataclass
