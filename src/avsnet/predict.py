@@ -237,46 +237,12 @@ def camera_of(
 
 def _depth(model: torch.nn.Module, picture: np.ndarray) -> np.ndarray:
     """(H, W) depth at the picture's size, in the model's unit, 0 = unknown."""
-    import numpy as np
-
-    from avsnet.models.resize import input_size, to_image_size
+    from avsnet.models.infer import infer
     from avsnet.scaling import as_depth
 
     info: ModelInfo = model.info  # type: ignore[assignment]
-    height, width = picture.shape[:2]
-    values = _forward(model, picture, input_size(info, height, width))
-    if not np.isfinite(values).all():
-        raise ModelError(f"{info.name}: gave NaN or infinite values for this picture")
     # Resized in its own kind: the mean of two disparities is not the disparity of the mean depth.
-    depth = as_depth(to_image_size(values, (height, width)), info.output)
+    depth = as_depth(infer(model, picture), info.output)
     if not (depth > 0.0).any():
         raise DepthError(f"{info.name}: gave no positive depth for this picture")
     return depth
-
-
-def _forward(model: torch.nn.Module, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) what the model gives for the picture at `size`; the model's mode is left as it was."""
-    import torch
-
-    from avsnet.errors import AvsnetError
-    from avsnet.models.resize import to_model_input
-
-    info: ModelInfo = model.info  # type: ignore[assignment]
-    weight = next(model.parameters(), None)
-    batch = {"image": to_model_input(picture, size).to("cpu" if weight is None else weight.device)}
-    training = [part for part in model.modules() if part.training]
-    model.eval()
-    try:
-        with torch.inference_mode():
-            values = model(batch)[info.output].float().cpu().numpy()
-    except AvsnetError:
-        raise
-    except Exception as error:  # anyone's network may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{info.name}: fails on a picture of {size[1]} x {size[0]} pixels ({reason})") from error
-    finally:
-        for part in training:
-            part.training = True
-    if values.ndim != 4 or values.shape[:2] != (1, 1):
-        raise ModelError(f"{info.name}: gave {info.output} of shape {values.shape}, not (1, 1, h, w)")
-    return values[0, 0]

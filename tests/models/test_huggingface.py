@@ -181,11 +181,11 @@ def test_the_info_says_what_the_user_must_know(saved, tmp_path):
     model = create_model(f"huggingface:{folder}")
     info = model.info
     assert (info.name, info.output, info.source) == ("huggingface:my_depth", "metric_depth", str(folder))
-    assert (info.weights_licence, info.size, info.size_multiple, info.keep_aspect) == (
+    assert (info.weights_licence, info.size, info.size_multiple, info.fit) == (
         "cc-by-nc-4.0",
         (56, 56),
         14,
-        True,
+        "minimal",
     )
     assert info.parameters == sum(weight.numel() for weight in model.parameters())
     assert len(model.weights_hash) == 12 and not model.training

@@ -126,7 +126,7 @@ def test_an_unknown_prefix_is_an_unknown_name():
         ({"output": "depth"}, "output 'depth' is none of metric_depth"),
         ({"size": None, "size_multiple": None}, "give a size, a size_multiple or both"),
         ({"size_multiple": 0}, "size_multiple 0 is below 1"),
-        ({"size_multiple": None, "keep_aspect": True}, "give both a size and a size_multiple"),
+        ({"size_multiple": None, "fit": "minimal"}, "give both a size and a size_multiple"),
     ],
 )
 def test_an_info_that_means_nothing_is_refused(rule, message):

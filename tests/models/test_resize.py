@@ -53,8 +53,8 @@ def test_what_is_no_map_is_an_error(shape):
         to_image_size(np.zeros(shape), (2, 2))
 
 
-def info(size=None, multiple=1, keep_aspect=False):
-    return ModelInfo("toy", "disparity", "MIT", "MIT", "this test", size, multiple, keep_aspect=keep_aspect)
+def info(size=None, multiple=1, fit="exact"):
+    return ModelInfo("toy", "disparity", "MIT", "MIT", "this test", size, multiple, fit=fit)
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (101, 999), (3, 5)])
@@ -67,7 +67,7 @@ def test_the_input_size_is_the_fixed_one_or_the_nearest_legal_one(shape):
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (101, 999), (2000, 1900)])
 def test_a_kept_aspect_brings_one_side_to_the_size_and_leaves_the_shape(shape):
-    height, width = input_size(info((280, 420), 14, keep_aspect=True), *shape)
+    height, width = input_size(info((280, 420), 14, fit="minimal"), *shape)
     assert height == 280 or width == 420
     assert height % 14 == width % 14 == 0
     assert height / width == pytest.approx(shape[0] / shape[1], rel=7 / min(height, width) + 1e-9)

@@ -72,9 +72,9 @@ class HuggingFaceDepthModel(torch.nn.Module):
         self.network, processor = _load(name, folder)
         self.kind = output or _kind(name, self.network.config)
         self._telling = output is None and self.network.config.model_type == "depth_pro"
-        size, multiple, keep_aspect = _size_rule(name, processor)
+        size, multiple, fit = _size_rule(name, processor)
         if input_size is not None:
-            size, keep_aspect = _checked_size(input_size, multiple), False
+            size, fit = _checked_size(input_size, multiple), "exact"
         self.info = ModelInfo(
             name=f"huggingface:{folder.resolve().name if local else name}",
             output=self.kind,
@@ -84,7 +84,7 @@ class HuggingFaceDepthModel(torch.nn.Module):
             size=size,
             size_multiple=multiple,
             parameters=sum(weight.numel() for weight in self.network.parameters()),
-            keep_aspect=keep_aspect,
+            fit=fit,
         )
         self.weights_hash = _hash(files)
         gain = 255.0 * processor.rescale_factor if processor.do_rescale else 255.0
@@ -203,18 +203,18 @@ def _kind(name: str, config: Any) -> str:
     return kinds[config.model_type]
 
 
-def _size_rule(name: str, processor: Any) -> tuple[tuple[int, int] | None, int | None, bool]:
-    """Default size, multiple and whether the aspect is kept, as `ModelInfo` has them, from an image processor."""
+def _size_rule(name: str, processor: Any) -> tuple[tuple[int, int] | None, int | None, str]:
+    """Default size, multiple and fit, as `ModelInfo` has them, from an image processor."""
     multiple = getattr(processor, "ensure_multiple_of", None) or getattr(processor, "size_divisor", None) or 1
     multiple = max(1, int(multiple))
     size = processor.size if processor.do_resize else None
     if not size:
-        return None, multiple, False
+        return None, multiple, "exact"
     if not (size.height and size.width):
         raise ModelError(f"{name}: its image processor gives no height and width; give the option input_size")
-    keep_aspect = bool(getattr(processor, "keep_aspect_ratio", False))
+    fit = "minimal" if getattr(processor, "keep_aspect_ratio", False) else "exact"
     # Without a multiple, nothing tells which sizes beside the default the network takes.
-    return (size.height, size.width), multiple if multiple > 1 or keep_aspect else None, keep_aspect
+    return (size.height, size.width), multiple if multiple > 1 or fit == "minimal" else None, fit
 
 
 def _checked_size(size: tuple[int, int], multiple: int | None) -> tuple[int, int]:

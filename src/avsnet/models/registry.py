@@ -25,6 +25,17 @@ OUTPUT_KINDS = ("metric_depth", "relative_depth", "affine_depth", "disparity", "
 """What a model's numbers can mean: metres; depth up to a scale; depth up to scale and shift; 1 / depth up to
 a scale; 1 / depth up to scale and shift. The kind is also the key of the map in what `forward` returns."""
 
+FITS = ("exact", "minimal", "upper", "lower")
+"""How a picture comes to a model's `size`: to it exactly, whatever the aspect; or by one factor for both sides: the
+one that changes less, the smaller (no side is over its bound) or the larger (none is under it)."""
+
+FLIPS = ("none", "mean", "blend")
+"""What becomes of the mirrored picture's map: not made; averaged with the first; or blended with it so that each
+counts alone at the border that it sees better (Monodepth2, NeWCRFs)."""
+
+RESAMPLINGS = ("bilinear", "bicubic", "lanczos", "corners", "cubic")
+"""PIL's filters, which widen when they shrink; and two that do not: bilinear with aligned corners, bicubic without."""
+
 PREFIXES = {
     "onnx": "avsnet.models.onnx:OnnxDepthModel",
     "huggingface": "avsnet.models.huggingface:HuggingFaceDepthModel",
@@ -48,7 +59,12 @@ class ModelInfo:
         size: (height, width) in pixels, the default input size; None: the image's own.
         size_multiple: pixels; every height and width divisible by it is legal. None: `size` alone is.
         parameters: number of weights; None where it is not known beforehand.
-        keep_aspect: whether the default input size keeps the picture's aspect and only one side is that of `size`.
+        fit: one of `FITS`, how a picture comes to `size` by default.
+        resample: one of `RESAMPLINGS`, for the picture on its way in.
+        upsample: likewise, for the map on its way out.
+        flip: one of `FLIPS`, the published test-time rule.
+        pad: whether the published test-time rule pads the picture by reflection (ZoeDepth).
+        published: where the official weights can be had; "" where there are none.
 
     Raises:
         ModelError: an unknown kind of output, or an input size rule that allows no size.
@@ -62,7 +78,12 @@ class ModelInfo:
     size: tuple[int, int] | None = None
     size_multiple: int | None = 1
     parameters: int | None = None
-    keep_aspect: bool = False
+    fit: str = "exact"
+    resample: str = "bilinear"
+    upsample: str = "bilinear"
+    flip: str = "none"
+    pad: bool = False
+    published: str = ""
 
     def __post_init__(self) -> None:
         if self.output not in OUTPUT_KINDS:
@@ -71,8 +92,11 @@ class ModelInfo:
             raise ModelError(f"{self.name}: give a size, a size_multiple or both")
         if self.size_multiple is not None and self.size_multiple < 1:
             raise ModelError(f"{self.name}: size_multiple {self.size_multiple} is below 1")
-        if self.keep_aspect and (self.size is None or self.size_multiple is None):
+        if self.fit != "exact" and (self.size is None or self.size_multiple is None):
             raise ModelError(f"{self.name}: to keep the aspect give both a size and a size_multiple")
+        for field, known in (("fit", FITS), ("resample", RESAMPLINGS), ("upsample", RESAMPLINGS), ("flip", FLIPS)):
+            if getattr(self, field) not in known:
+                raise ModelError(f"{self.name}: {field} {getattr(self, field)!r} is none of {', '.join(known)}")
 
 
 Factory = TypeVar("Factory", bound=Callable[..., "torch.nn.Module"])

@@ -1,45 +1,74 @@
 """What size a network takes; from a picture to that size, and from the network's output back to the picture's size.
 
-Both ways are PIL's bilinear filter, which widens when it shrinks: every source pixel counts, so fine texture
-does not alias.
+By default both ways are PIL's bilinear filter, which widens when it shrinks: every source pixel counts, so fine
+texture does not alias. A published network keeps the filter that it was published with.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from avsnet.errors import DepthError, ImageError, SampleError
 from avsnet.models.registry import ModelInfo
+
+_PIL = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_PLAIN = {"corners": ("bilinear", True), "cubic": ("bicubic", False)}
 
 
 def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
     """The size at which a network sees a picture by default.
 
     Args:
-        info: of the network. With a `size` it is that; where the aspect is kept, the picture is scaled until one of
-            its sides is that of `size`, the one that changes it less, and then to the nearest multiples; without a
-            `size`, the nearest multiples to the picture's own.
+        info: of the network. With a `size` it is that; where the aspect is kept, the picture is scaled by the factor
+            that `fit` names, and then to the nearest multiples; without a `size`, the nearest multiples to the
+            picture's own.
         height: of the picture, pixels.
         width: of the picture, pixels.
 
     Returns:
         (height, width) in pixels.
 
-    >>> info = ModelInfo("net", "disparity", "MIT", "MIT", "a paper", (518, 518), size_multiple=14, keep_aspect=True)
+    >>> info = ModelInfo("net", "disparity", "MIT", "MIT", "a paper", (518, 518), size_multiple=14, fit="minimal")
     >>> input_size(info, 480, 640)
     (518, 686)
     """
-    if info.size is not None and not info.keep_aspect:
+    if info.size is not None and info.fit == "exact":
         return info.size
-    scale, multiple = 1.0, info.size_multiple or 1
-    if info.size is not None:
-        # On a tie the height is fitted, as by the image processors of transformers.
-        scale = min(info.size[0] / height, info.size[1] / width, key=lambda factor: abs(1.0 - factor))
-    return max(1, round(scale * height / multiple)) * multiple, max(1, round(scale * width / multiple)) * multiple
+    multiple = info.size_multiple or 1
+    if info.size is None:
+        return _fitted(height, 0, multiple, "minimal"), _fitted(width, 0, multiple, "minimal")
+    factors = info.size[0] / height, info.size[1] / width
+    # On a tie the height is fitted, as by MiDaS and by the image processors of transformers.
+    scale = {
+        "minimal": min(factors, key=lambda factor: abs(1.0 - factor)),
+        "upper": min(factors),
+        "lower": max(factors),
+    }
+    fitted = (
+        _fitted(scale[info.fit] * side, bound, multiple, info.fit)
+        for side, bound in zip((height, width), info.size, strict=True)
+    )
+    return tuple(fitted)  # type: ignore[return-value]
+
+
+def _fitted(side: float, bound: int, multiple: int, fit: str) -> int:
+    """The multiple nearest to a side, unless it breaks the bound (MiDaS)."""
+    fitted = round(side / multiple) * multiple
+    if fit == "upper" and fitted > bound:
+        fitted = math.floor(side / multiple) * multiple
+    if fit == "lower" and fitted < bound:
+        fitted = math.ceil(side / multiple) * multiple
+    return max(multiple, fitted)
 
 
 def checked_image(batch: dict[str, Any], info: ModelInfo) -> torch.Tensor:
@@ -72,12 +101,13 @@ def checked_image(batch: dict[str, Any], info: ModelInfo) -> torch.Tensor:
     return image
 
 
-def to_model_input(image: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+def to_model_input(image: np.ndarray, size: tuple[int, int], resample: str = "bilinear") -> torch.Tensor:
     """Resize a picture and make it a batch of one.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         size: (height, width) in pixels.
+        resample: one of `RESAMPLINGS`.
 
     Returns:
         (1, 3, height, width) float32, 0..1, not normalised.
@@ -90,17 +120,19 @@ def to_model_input(image: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ImageError(f"image of shape {image.shape} and type {image.dtype}: give (H, W, 3) uint8 RGB")
-    height, width = size
-    resized = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-    return torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255.0
+    if resample not in _PLAIN and size != image.shape[:2]:
+        image = np.array(Image.fromarray(image).resize(size[::-1], _PIL[resample]))
+    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255.0
+    return resize_plain(tensor, size, resample).clamp(0.0, 1.0) if resample in _PLAIN else tensor
 
 
-def to_image_size(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def to_image_size(values: np.ndarray, size: tuple[int, int], resample: str = "bilinear") -> np.ndarray:
     """Resize a map of any unit. Its values are mixed, so it must be dense: no holes marked by 0 or NaN.
 
     Args:
         values: (h, w) float.
         size: (height, width) of the picture in pixels.
+        resample: one of `RESAMPLINGS`.
 
     Returns:
         (height, width) float32, same unit.
@@ -113,6 +145,15 @@ def to_image_size(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if values.ndim != 2 or values.size == 0:
         raise DepthError(f"map of shape {values.shape}: give (h, w) with at least one pixel")
-    height, width = size
-    picture = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))  # float32 is PIL's mode F
-    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    if resample in _PLAIN:
+        return resize_plain(torch.from_numpy(values)[None, None], size, resample)[0, 0].numpy()
+    return np.array(Image.fromarray(values).resize(size[::-1], _PIL[resample]))  # float32 is PIL's mode F
+
+
+def resize_plain(values: torch.Tensor, size: tuple[int, int], resample: str) -> torch.Tensor:
+    """Resize (B, C, H, W) without widening the filter: "corners" (bilinear, corners aligned) or "cubic" (bicubic)."""
+    if tuple(values.shape[2:]) == tuple(size):
+        return values
+    mode, corners = _PLAIN[resample]
+    return F.interpolate(values, size, mode=mode, align_corners=corners)

@@ -1,0 +1,181 @@
+"""Weight files of anyone: read without running their code, checked name by name, loaded strictly or not at all.
+
+A published file is a state dict, bare or wrapped (`model`, `state_dict`), its keys perhaps with the `module.` of
+parallel training. Whatever else a model's files hold is declared by that model; the rest must fit exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avsnet.errors import ModelError
+
+PACKAGED = Path(__file__).parent / "packaged"
+"""Folder of the weights that come with the package, one sub-folder a model."""
+
+_WRAPPERS = ("model", "state_dict", "model_state_dict")
+_NAMED = 3  # keys named in a message
+
+
+def cache_folder() -> Path:
+    """Where weights that were fetched lie: `AVSNET_CACHE`, or the user's cache folder."""
+    import pooch
+
+    return Path(os.environ.get("AVSNET_CACHE") or pooch.os_cache("avsnet"))
+
+
+def default_weights(name: str, published: str) -> Path:
+    """The file or folder of a model's default weights on this machine.
+
+    Args:
+        name: of the model, which is also the name of the file or folder: packaged, or put into `cache_folder()`.
+        published: where the weights can be had, for the message.
+
+    Raises:
+        ModelError: they are not on this machine; says where they are published and where to put them.
+    """
+    found = find_weights(name)
+    if found is None:
+        raise ModelError(
+            f"{name}: its weights are not on this machine; they are published at {published}; give weights=PATH, or "
+            f"put the file or folder at {cache_folder() / name}"
+        )
+    return found
+
+
+def find_weights(name: str) -> Path | None:
+    """The packaged or cached weights of a model: `<name>` (a folder) or `<name>.<suffix>` (a file), or None."""
+    for folder in (PACKAGED, cache_folder()):
+        for path in (folder / name, *(folder / f"{name}{suffix}" for suffix in (".safetensors", ".pt", ".pth"))):
+            if path.exists():
+                return path
+    return None
+
+
+def read_entries(path: str | Path) -> dict[str, Any]:
+    """Read a weight file without running any code in it.
+
+    Args:
+        path: safetensors, or what `torch.save` wrote.
+
+    Returns:
+        Its top-level dict, on the CPU, as stored.
+
+    Raises:
+        ModelError: the file is missing, truncated, no weight file, or holds Python objects beside tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give the weight file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path}: {_pickle_defect(error)}") from None
+    except Exception as error:  # zip, safetensors and torch raise nearly anything on a damaged file
+        raise ModelError(f"{path}: cannot be read as weights ({_one_line(error)}); fetch the file again") from None
+    if not isinstance(stored, dict):
+        raise ModelError(f"{path}: holds a {type(stored).__name__}, not a dict of weights")
+    return stored
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a weight file, out of its wrapper and without the `module.` of parallel training.
+
+    Returns:
+        key -> tensor on the CPU; entries that are no tensors are left out.
+
+    Raises:
+        ModelError: as `read_entries`, or there is no tensor in it.
+    """
+    entries = read_entries(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(entries.get(wrapper), Mapping):
+            entries = dict(entries[wrapper])
+            break
+    state = {key: value for key, value in entries.items() if isinstance(value, Tensor)}
+    if not state:
+        raise ModelError(f"{path}: holds no weights; its entries are {', '.join(map(str, list(entries)[:_NAMED]))}")
+    if all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return state
+
+
+def load_strictly(
+    module: nn.Module, state: Mapping[str, Tensor], source: str | Path, *, unused: Iterable[str] = ()
+) -> None:
+    """Load a state dict of which every entry must be there and fit.
+
+    Args:
+        module: gets the values.
+        state: key -> tensor.
+        source: the file, for messages.
+        unused: regular expressions of whole keys that published files hold and the network has no place for.
+
+    Raises:
+        ModelError: entries are missing, unknown or misshapen; names the first of each. The module is as it was.
+    """
+    ignored = [re.compile(pattern) for pattern in unused]
+    kept = {key: value for key, value in state.items() if not any(one.fullmatch(key) for one in ignored)}
+    own = module.state_dict()
+    # The counter of seen batches is nobody's weight, and old files lack it.
+    missing = [key for key in own if key not in kept and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in kept if key not in own]
+    misshapen = [key for key in kept if key in own and kept[key].shape != own[key].shape]
+    if missing or unknown or misshapen:
+        parts = [
+            f"{len(keys)} {what} ({_some(keys)})" for keys, what in ((missing, "missing"), (unknown, "unknown")) if keys
+        ]
+        if misshapen:
+            key = misshapen[0]
+            shapes = f"{key} is {tuple(kept[key].shape)}, not {tuple(own[key].shape)}"
+            parts.append(f"{len(misshapen)} misshapen ({shapes})")
+        raise ModelError(
+            f"{source}: not the weights of this network, entries {', '.join(parts)}; is it a file of another model or "
+            "variant, or only a part of one?"
+        )
+    module.load_state_dict(kept, strict=False)
+
+
+def weights_hash(*paths: str | Path) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of files, a folder's sorted by name, for provenance."""
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if part.is_file():
+                with part.open("rb") as file:
+                    while block := file.read(1 << 22):
+                        digest.update(block)
+    return digest.hexdigest()[:12]
+
+
+def _pickle_defect(error: Exception) -> str:
+    text = str(error)
+    if "GLOBAL" in text or "Unsupported operand" in text:
+        found = re.search(r"GLOBAL ([\w.]+\.[\w.]+)", text)
+        return f"holds Python objects beside tensors{f' ({found[1]})' if found else ''}, which can run code: refused"
+    return f"cannot be read as weights ({_one_line(error)}); fetch the file again"
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]} ..."
