@@ -166,5 +166,5 @@ def test_without_embree_auto_falls_back_and_embree_names_the_extra(monkeypatch):
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(OptionError, match="'gpu'.*auto, embree or numpy"):
+    with pytest.raises(OptionError, match=r"'gpu'.*auto, embree or numpy"):
         ray_caster(scattered(3, 0), "gpu")

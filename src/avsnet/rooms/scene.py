@@ -22,7 +22,7 @@ class Look:
         pattern: index into `texture.PATTERNS`; this and all below is what is seen.
         colour: RGB reflectance 0..1, linear.
         accent: second RGB reflectance: grout, joints, the other squares of a checker.
-        grain: side of a pattern cell, in the scene's unit.
+        grain: side of a pattern cell, in the scene's unit; 0: the whole rectangle is one cell.
         roughness: contrast of the random part of the texture, 0..1.
         seed: of the random part.
     """
@@ -80,6 +80,10 @@ class Quads:
         """(Q,) square lengths."""
         return np.linalg.norm(np.cross(self.u, self.v), axis=1)
 
+    def take(self, rows: Sequence[int]) -> Quads:
+        """Some of the rectangles."""
+        return Quads(**{entry.name: getattr(self, entry.name)[list(rows)] for entry in fields(self)})
+
     def scaled(self, k: float) -> Quads:
         """The same scene, all lengths times `k`."""
         lengths = ("corner", "u", "v", "anchor", "grain")
@@ -107,6 +111,52 @@ class View:
     def scaled(self, k: float) -> View:
         """The same camera in the scene whose lengths are times `k`."""
         return replace(self, position=k * self.position)
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A light: a level rectangle for its shadows, a point for its strength.
+
+    Args:
+        position: (3,) middle.
+        half: half its length and half its width, along x and y.
+        power: RGB, in squared lengths: what a surface that faces it from a distance of 1 receives.
+        hangs: whether it shines only on what is below it.
+    """
+
+    position: tuple[float, float, float]
+    half: tuple[float, float]
+    power: tuple[float, float, float]
+    hangs: bool = True
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A room that can be seen and heard, in template units.
+
+    Args:
+        quads: every surface.
+        lamps: its lights, at least one.
+        ambient: RGB light from everywhere.
+        sky: RGB of what rays that leave the room see; None: the room is closed.
+        size: (3,) length, width and height of the main space.
+        floors: (F, 4) x low, x high, y low, y high: where a camera may stand.
+        start: (3,) x, y and heading (radians) of the place that the room was furnished about.
+        camera_height: of every camera in it.
+        room_type: a name of the domain's room types.
+        ambiguous: whether everything scales with k; otherwise doors, furniture and camera heights are in metres.
+    """
+
+    quads: Quads
+    lamps: tuple[Lamp, ...]
+    ambient: tuple[float, float, float]
+    sky: tuple[float, float, float] | None
+    size: np.ndarray
+    floors: np.ndarray
+    start: np.ndarray
+    camera_height: float
+    room_type: str
+    ambiguous: bool
 
 
 def rectangles(corner: np.ndarray, u: np.ndarray, v: np.ndarray, look: Look, anchor: np.ndarray | None = None) -> Quads:
@@ -168,6 +218,13 @@ def shell(size: np.ndarray, looks: Sequence[Look]) -> Quads:
     return join([rectangles(corner[face], u[face], v[face], look) for face, look in enumerate(looks)])
 
 
+def placed(quads: Quads, x: float, y: float, yaw: float) -> Quads:
+    """The same rectangles, turned left by `yaw` about the origin, then moved by (x, y)."""
+    turn = np.array([[np.cos(yaw), np.sin(yaw), 0], [-np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+    moved = {name: getattr(quads, name) @ turn + np.array([x, y, 0.0]) for name in ("corner", "anchor")}
+    return replace(quads, u=quads.u @ turn, v=quads.v @ turn, **moved)
+
+
 def look_along(yaw: float, pitch: float) -> np.ndarray:
     """Camera axes (rows right, down, forward) that look along +x, turned left by `yaw`, up by `pitch` (radians)."""
     forward = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)])
@@ -176,20 +233,27 @@ def look_along(yaw: float, pitch: float) -> np.ndarray:
     return np.stack([right, np.cross(forward, right), forward])
 
 
+def _unit_faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(6, 3) corners and edges of a box from -1 to 1 that faces outwards; v runs along y or, on upright faces, up."""
+    corners, us, vs = [], [], []
+    for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
+        normal = side * np.eye(3)[axis]
+        v = 2.0 * np.eye(3)[1 if axis == 2 else 2]
+        u = np.cross(v, normal)
+        corners.append(normal - u / 2 - v / 2)
+        us.append(u)
+        vs.append(v)
+    return np.array(corners), np.array(us), np.array(vs)
+
+
+_CORNERS, _US, _VS = _unit_faces()
+
+
 def _six_faces(
     half: np.ndarray, turn: np.ndarray, middle: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(6, 3) corners and edges; upright faces have their second edge upwards where the first one runs level."""
-    corners, us, vs = [], [], []
-    for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
-        normal = np.zeros(3)
-        normal[axis] = side * sign
-        # A level edge whose turn to `v` runs counter-clockwise seen from the air.
-        v = np.eye(3)[1 if axis == 2 else 2]
-        u = np.cross(v, normal)
-        face = side * half * np.eye(3)[axis]
-        u, v = u * 2 * half[np.abs(u).argmax()], v * 2 * half[np.abs(v).argmax()]
-        corners.append(turn @ (face - u / 2 - v / 2) + middle)
-        us.append(turn @ u)
-        vs.append(turn @ v)
-    return np.array(corners), np.array(us), np.array(vs)
+    """(6, 3) corners and edges of a box that faces outwards (sign 1) or inwards (-1)."""
+    corner, u, v = ((edge * half) @ turn.T for edge in (_CORNERS, _US, _VS))
+    if sign < 0:  # the first edge turned round faces the other way
+        corner, u = corner + u, -u
+    return corner + middle, u, v
