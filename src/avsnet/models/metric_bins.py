@@ -54,6 +54,8 @@ class BinSettings:
         attractor_width: hidden channels of the attractors.
         binomial_width: hidden channels of the log-binomial's parameters.
         takes_disparity: whether the relative network's own map is an input of the log-binomial.
+        stride: input pixels per pixel of the depth map, along each side. Above 1 the finest features are averaged
+            down to it, which spares most of the work: K numbers for every pixel are what the head's time goes into.
         published: whether to compute as the code behind the published weights does: alpha 300 and gamma 2 whatever is
             configured, normed attractors without the division by their pair's sum, one domain for a whole batch.
 
@@ -75,6 +77,7 @@ class BinSettings:
     attractor_width: int = 128
     binomial_width: int = 80
     takes_disparity: bool = True
+    stride: int = 1
     published: bool = False
 
     def __post_init__(self) -> None:
@@ -83,8 +86,9 @@ class BinSettings:
         for name, known in (("centers", CENTERS), ("attractor", ATTRACTORS), ("gather", ("mean", "sum"))):
             if getattr(self, name) not in known:
                 raise OptionError(f"{name}: found {getattr(self, name)!r}, wanted one of {', '.join(known)}")
-        if self.n_bins < 2:
-            raise OptionError(f"n_bins: found {self.n_bins}, wanted 2 or more")
+        for name, least in (("n_bins", 2), ("stride", 1)):
+            if getattr(self, name) < least:
+                raise OptionError(f"{name}: found {getattr(self, name)}, wanted {least} or more")
         if not 0.0 < self.temperature[0] <= self.temperature[1]:
             raise OptionError(f"temperature: found {self.temperature}, wanted 0 < least <= greatest")
 
@@ -151,7 +155,7 @@ class MetricBins(nn.Module):
             disparity: (B, 1, H', W') the relative network's map, raw; where the settings take it.
 
         Returns:
-            `metric_depth` (B, 1, H, W) metres, float32; `bin_centers` (B, K, h, w) metres at the finest level;
+            `metric_depth` (B, 1, H / stride, W / stride) metres, float32; `bin_centers` (B, K, h, w) metres at the finest level;
             `seed_centers` (B, K, H/32, W/32) metres.
         """
         x = self.conv2(bottleneck)
@@ -370,11 +374,12 @@ def _log_choose(n: int, k: Tensor) -> Tensor:
 
 
 def _last(out_conv: Tensor, disparity: Tensor | None, settings: BinSettings) -> Tensor:
-    if not settings.takes_disparity:
-        return out_conv
-    if disparity is None:
-        raise OptionError("the head is built to take the relative map: give disparity")
-    return torch.cat([out_conv, _up(disparity.to(out_conv.dtype), out_conv)], dim=1)
+    last = out_conv
+    if settings.takes_disparity:
+        if disparity is None:
+            raise OptionError("the head is built to take the relative map: give disparity")
+        last = torch.cat([out_conv, _up(disparity.to(out_conv.dtype), out_conv)], dim=1)
+    return last if settings.stride == 1 else F.avg_pool2d(last, settings.stride)
 
 
 def _up(values: Tensor, to: Tensor) -> Tensor:
