@@ -8,7 +8,6 @@ encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from avsnet.audio.hearing import AudioSettings, hear
 from avsnet.errors import EchoError, ModelError, OptionError, SampleError
 from avsnet.models.echo_encoder import EchoEncoder
-from avsnet.models.fusion import FUSIONS, Fusion
+from avsnet.models.fusion import Fusion
 from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
 from avsnet.models.midas import Midas
 from avsnet.models.midas_efficientnet import SMALL, TINY
