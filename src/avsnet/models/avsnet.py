@@ -8,6 +8,7 @@ encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -339,6 +340,10 @@ def _from_published(model: AVSNet, path: Path) -> AVSNet:
     load_strictly(model.midas, core or state, path)
     if head:
         load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
+    gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
+    fresh = [name for name, _ in model.named_children() if name not in ("midas", *(["metric_bins"] if head else []))]
+    if fresh:
+        warnings.warn(f"{path}: gave {gave}; fresh: {', '.join(fresh)}", stacklevel=2)
     return model
 
 
