@@ -108,7 +108,5 @@ def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | 
 def midas_v21_large(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """MiDaS v2.1, the large one: plain fusion, and ReLUs that work in place."""
     encoder = LayersEncoder("resnext101_32x8d")
-    decoder = MidasDecoder(
-        encoder.channels, (256,) * 4, (128, 32), project=False, head_corners=False, rectified=True
-    )
+    decoder = MidasDecoder(encoder.channels, (256,) * 4, (128, 32), project=False, head_corners=False, rectified=True)
     return load_midas(Midas(with_input_size(LARGE, input_size), encoder, decoder, IMAGENET), weights)
