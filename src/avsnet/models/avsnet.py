@@ -371,7 +371,7 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
 
 
 def _size(base: ModelInfo) -> tuple[int, int]:
-    """Of the encoder's own extent, but 4:3 where it takes any: pictures come to it exactly, as in ZoeDepth's training."""
+    """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
     assert base.size is not None
     height, width = base.size
     if base.size_multiple is None or height != width:
