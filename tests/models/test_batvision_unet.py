@@ -21,7 +21,6 @@ def small():
 
 
 @needs_golden
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 128])
 def test_a_published_checkpoint_loads_and_reproduces_the_golden_case(size, tmp_path):
     spec = importlib.util.spec_from_file_location("fill", GOLDEN / "fill.py")
