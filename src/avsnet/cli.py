@@ -354,7 +354,7 @@ def _underscores(words: list[str], verb: Callable[..., int]) -> list[str]:
 
 def _dashes(text: str) -> str:
     """Flags in a text as users write them."""
-    return re.sub(r"--\w+", lambda flag: flag[0].replace("_", "-"), text)
+    return re.sub(r"--[\w.]+", lambda flag: flag[0].replace("_", "-"), text)
 
 
 def _clear(message: str, verb: Callable[..., int]) -> str:

@@ -30,9 +30,15 @@ def write_toy_world(root, train=12, val=4, location="Hall", seed=0):
             depth = np.full((40, 48), metres * 1000.0)
             depth[: rng.integers(1, 10)] = 0.0
             np.save(root / location / "depth" / names["depth"], depth.astype(np.uint16))
-            Image.fromarray(rng.integers(0, 256, (40, 48, 3), np.uint8)).save(root / location / "camera" / names["camera"])
+            Image.fromarray(rng.integers(0, 256, (40, 48, 3), np.uint8)).save(
+                root / location / "camera" / names["camera"]
+            )
             rows.append(
-                {f"{kind} {what}": f"{location}/{kind}" if what == "path" else names[kind] for kind in names for what in ("path", "file name")}
+                {
+                    f"{kind} {what}": f"{location}/{kind}" if what == "path" else names[kind]
+                    for kind in names
+                    for what in ("path", "file name")
+                }
             )
         with (root / location / f"{split}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))

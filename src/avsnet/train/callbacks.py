@@ -13,7 +13,6 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from avsnet.metrics import METRICS, MetricMean
-from avsnet.train.config import TrainConfig
 from avsnet.train.datamodule import DepthData, TrainingLoader
 from avsnet.train.evaluation import evaluate, predicted
 from avsnet.train.pictures import save_pictures
@@ -67,40 +66,57 @@ class StepCallback(Callback):
 
 
 class Log(StepCallback):
-    """Writes `metrics.csv` and TensorBoard, and tells how fast it goes, what waits, and how long it will take."""
+    """Writes `metrics.csv` and TensorBoard, and tells how fast it goes, what waits, and how long it will take.
+
+    Validation and checkpoints count for the time that is left, not for the speed of the steps.
+
+    Attributes:
+        seconds: that the run has taken, all its pieces together.
+    """
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.table, self.say = Table(folder / "metrics.csv", LOG), say
-        self.since, self.waited, self.seconds, self.first = 0, 0.0, 0.0, 0
-        self.at = time.perf_counter()
+        self.seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Cut the table back to where the run goes on."""
         if trainer.is_global_zero:
             self.table.cut(trainer.global_step)
-        self.since = self.first = trainer.global_step
-        self.at = time.perf_counter()
+        self.first = self.since = trainer.global_step
+        self.started = time.perf_counter()
+        self.before, self.worked, self.waited = self.seconds, 0.0, 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_index: int) -> None:
+        """The batch is here; note when, and by what rate it will be learned from."""
+        self.begun, self.rate = time.perf_counter(), trainer.optimizers[0].param_groups[-1]["lr"]
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        """Lightning's hook after each batch."""
+        self.worked += time.perf_counter() - self.begun
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_index)
 
     def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
         """A line every `log_every` steps and after the last one."""
+        self.seconds = self.before + time.perf_counter() - self.started
         config, loader = module.config, _loader(trainer)
         if step % config.log_every and step != module.steps:
             return
         loss = torch.stack(module.losses).mean()
         module.losses.clear()
-        loss = float(trainer.strategy.reduce(loss, reduce_op="mean"))  # also waits for the device
-        passed = max(time.perf_counter() - self.at, 1e-9)
-        self.seconds += passed
+        loss = float(trainer.strategy.reduce(loss, reduce_op="mean"))
+        waited = loader.waited - self.waited
         row = {
             "step": step,
             "epoch": round(step / loader.sampler.order.steps_per_epoch, 4),
             "loss": loss,
-            "lr": trainer.optimizers[0].param_groups[-1]["lr"],
-            "samples_per_second": round((step - self.since) * config.data.batch_size / passed, 2),
-            "data_wait": round((loader.waited - self.waited) / passed, 4),
+            "lr": self.rate,
+            "samples_per_second": round((step - self.since) * config.data.batch_size / (self.worked + waited), 2),
+            "data_wait": round(waited / (self.worked + waited), 4),
         }
-        left = passed / (step - self.since) * (module.steps - step)
-        self.since, self.waited = step, loader.waited
+        self.since, self.worked, self.waited = step, 0.0, loader.waited
+        left = (self.seconds - self.before) / (step - self.first) * (module.steps - step)
         if trainer.is_global_zero:
             self.table.add(row)
             for logger in trainer.loggers:
@@ -109,7 +125,6 @@ class Log(StepCallback):
                 f"step {step}/{module.steps}, epoch {row['epoch']:.2f}: loss {loss:.4f}, "
                 f"{row['samples_per_second']:.1f} samples/s, data wait {row['data_wait']:.1%}, {_minutes(left)} left"
             )
-        self.at = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds spent, for the model card."""

@@ -9,10 +9,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from avsnet.metrics import METRICS
 from avsnet.train.config import TrainConfig
 
-_LIBRARIES = ("avsnet", "torch", "torchvision", "lightning", "numpy", "scipy", "timm", "transformers", "soxr", "embreex")
+_LIBRARIES = (
+    "avsnet",
+    "torch",
+    "torchvision",
+    "lightning",
+    "numpy",
+    "scipy",
+    "timm",
+    "transformers",
+    "soxr",
+    "embreex",
+)
 SEVEN = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
 """The metrics of the paper's tables."""
 
@@ -96,7 +106,9 @@ def model_card(
         limits.append("Trained on simulated rooms only, never on a real recording.")
     if data.shuffle_echoes:
         limits.append("A control: it was trained and judged on the echoes of other places. Not for use.")
-    judged = "Mean over images; predictions at the size of the target; validation rows, by which these weights were chosen."
+    judged = (
+        "Mean over images; predictions at the size of the target; validation rows, by which these weights were chosen."
+    )
     parts = [
         "\n".join([*front, "---"]),
         f"# {config.model.name}",
@@ -108,8 +120,8 @@ def model_card(
                 f"- seed: {config.seed}",
                 f"- data: {', '.join(data.train)}, {rows} samples at {data.size[0]} x {data.size[1]} pixels",
                 f"- started from: {config.model.weights or 'fresh weights'}",
-                f"- {steps} steps of {data.batch_size} samples, loss {config.loss}, {config.optimiser.name}, largest rate "
-                f"{config.optimiser.lr:g}; the weights are those of step {best_step}",
+                f"- {steps} steps of {data.batch_size} samples, loss {config.loss}, {config.optimiser.name}, largest "
+                f"rate {config.optimiser.lr:g}; the weights are those of step {best_step}",
                 f"- duration: {seconds / 60.0:.1f} minutes on {_device(config)}",
                 "- all settings: `config.yaml` of the run",
             ]

@@ -37,7 +37,9 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        self._train: Dataset[dict[str, Any]] = ConcatDataset([self._open(source, "train") for source in config.data.train])
+        self._train: Dataset[dict[str, Any]] = ConcatDataset(
+            [self._open(source, "train") for source in config.data.train]
+        )
         self._val = {source: self._open(source, "val") for source in config.data.val}
         rows = len(self._train)  # type: ignore[arg-type]
         self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
@@ -155,8 +157,8 @@ class TrainingLoader:
         rows = self.sampler.order.rows
         if len(self.replaced) > _TOLERANCE * rows:
             raise DataError(
-                f"{self._named()}; that is more than {_TOLERANCE:.0%} of {rows} rows: see whether the data set is whole "
-                "(avsnet check)"
+                f"{self._named()}; that is more than {_TOLERANCE:.0%} of {rows} rows: see whether the data set is "
+                "whole (avsnet check)"
             )
 
     def _named(self) -> str:

@@ -61,7 +61,9 @@ def predicted(network: nn.Module, batch: dict[str, Any]) -> Tensor:
         batch = {key: value.to(weight.device) if isinstance(value, Tensor) else value for key, value in batch.items()}
     out = network(batch)
     if "metric_depth" not in out:
-        raise ModelError(f"{type(network).__name__} gives {', '.join(out)}, no metric_depth; it cannot be judged in metres")
+        raise ModelError(
+            f"{type(network).__name__} gives {', '.join(out)}, no metric_depth; it cannot be judged in metres"
+        )
     return at_size(out["metric_depth"].float(), batch["depth"].shape[-2:])
 
 

@@ -45,6 +45,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         import tensorboard  # noqa: F401
         from lightning import Trainer
         from lightning.fabric.utilities.rank_zero import rank_zero_only
+        from lightning.fabric.utilities.warnings import PossibleUserWarning
         from lightning.pytorch.loggers import TensorBoardLogger
     except ImportError as error:
         raise MissingExtraError(f"training needs {error.name}; pip install 'avsnet[train]'") from None
@@ -70,7 +71,9 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         folder, data, config.validate_every or data.order.steps_per_epoch, lambda net: _save(net, weights), say
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning.*")
+        # Advice on workers and logging that does not fit here, and what Lightning still asks of older libraries.
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*treespec.*", FutureWarning)
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
         trainer = Trainer(
@@ -140,7 +143,9 @@ def _course(config: TrainConfig) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in dataclasses.asdict(config).items():
         if isinstance(value, dict):
-            flat |= {f"{name}.{key}": list(entry) if isinstance(entry, tuple) else entry for key, entry in value.items()}
+            flat |= {
+                f"{name}.{key}": list(entry) if isinstance(entry, tuple) else entry for key, entry in value.items()
+            }
         elif name not in _FREE:
             flat[name] = value
     for name in ("data.workers", "data.cache"):

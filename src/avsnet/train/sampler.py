@@ -63,7 +63,9 @@ class Order:
                 "and turn of accumulation; give a multiple"
             )
         if self.rows < self.batch_size:
-            raise OptionError(f"data.batch_size {self.batch_size} is more than the {self.rows} rows there are to train on")
+            raise OptionError(
+                f"data.batch_size {self.batch_size} is more than the {self.rows} rows there are to train on"
+            )
 
     @property
     def steps_per_epoch(self) -> int:

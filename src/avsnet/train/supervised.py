@@ -32,7 +32,7 @@ def l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 def log_l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """mean ln(1 + |p - g|) over valid pixels, p and g in metres: the loss of BITD; as `l1` otherwise."""
+    """Mean ln(1 + |p - g|) over valid pixels, p and g in metres: the loss of BITD; as `l1` otherwise."""
     return _valid_mean((pred - target).abs().log1p(), valid)
 
 
@@ -82,16 +82,29 @@ class Supervised(LightningModule):
         torch.manual_seed(mixed_seed(self.config.seed, NETWORK, self.global_step, part))
         out = self.network(batch)
         if "metric_depth" not in out:
-            raise ModelError(f"{self.config.model.name} gives {', '.join(out)}; to be trained it must give metric_depth")
+            raise ModelError(
+                f"{self.config.model.name} gives {', '.join(out)}; to be trained it must give metric_depth"
+            )
         with torch.autocast(self.device.type, enabled=False):
-            loss = self.loss(at_size(out["metric_depth"].float(), batch["depth"].shape[-2:]), batch["depth"], batch["valid"])
+            loss = self.loss(
+                at_size(out["metric_depth"].float(), batch["depth"].shape[-2:]), batch["depth"], batch["valid"]
+            )
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss of step {self.global_step} is {loss.item()} on the samples {', '.join(batch['id'])}; look at "
-                "them, or lower optimiser.lr"
+                f"the loss of step {self.global_step} is {loss.item()} on the samples {', '.join(batch['id'])}; "
+                "look at them, or lower optimiser.lr"
             )
         self.losses.append(loss.detach())
         return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the losses that no line of the log tells yet, as the mean of all processes."""
+        kept = self.trainer.strategy.reduce(torch.stack(self.losses), reduce_op="mean") if self.losses else []
+        checkpoint["losses"] = [float(loss) for loss in kept]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.losses = [torch.tensor(loss, device=self.device) for loss in checkpoint["losses"]]
 
     def configure_optimizers(self) -> Any:
         """AdamW or Adam over the groups, and the schedule of their rates, stepped with every step."""
