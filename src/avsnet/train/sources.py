@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str
     samples = SAMPLES if config.samples is None else config.samples
     align = DIRECT_AT if config.align is None else config.align if config.align >= 0 else None
     if kind == "rooms":
-        return _rooms(where, size, config)
+        return _rooms(source, size, samples, align, config)
     if kind == "folder":
         from avsnet.data.folder import CaptureFolder
 
@@ -164,5 +165,13 @@ def wanted(sample: Mapping[str, Any], config: DataConfig) -> dict[str, Any]:
     return {key: sample[key] for key in _KEYS if key in sample and key not in left_out}
 
 
-def _rooms(where: str, size: tuple[int, int], config: DataConfig) -> Dataset[dict[str, Any]]:
-    raise OptionError(f"rooms:{where}")
+def _rooms(
+    source: str, size: tuple[int, int], samples: int, align: int | None, config: DataConfig
+) -> Dataset[dict[str, Any]]:
+    from avsnet.rooms.dataset import Rooms
+
+    found = re.fullmatch(r"rooms:(\w+):(\d+)-(\d+)", source)
+    if found is None:
+        raise OptionError(f"source {source!r}: wanted rooms:DOMAIN:FIRST-LAST, such as rooms:historic:0-1999")
+    seeds = range(int(found[2]), int(found[3]) + 1)
+    return Rooms(found[1], seeds, size=size, cap=config.cap, samples=samples, align=align, cache=config.cache)
