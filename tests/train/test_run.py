@@ -171,7 +171,7 @@ def test_pictures_show_every_sample_with_a_bar_in_metres(finished):
 
 @pytest.mark.parametrize(("stop", "accumulate"), [(1, 1), (3, 1), (4, 2), (5, 2), (8, 1)])
 def test_a_run_that_was_stopped_goes_on_with_the_losses_of_an_unbroken_one(toy_world, tmp_path, stop, accumulate):
-    changes = {"accumulate": accumulate, "validate_every": 2}
+    changes = {"accumulate": accumulate, "validate_every": 0.67}
     train(config_for(toy_world, tmp_path / "whole", **changes))
     with pytest.raises(Stop):
         train(config_for(toy_world, tmp_path / "broken", **changes), callbacks=[StopAfter(stop)])

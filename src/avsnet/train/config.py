@@ -115,7 +115,7 @@ class TrainConfig:
         loss: silog, log_l1 (BITD) or l1 (BatVision U-Net).
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
-        validate_every: steps; 0: once an epoch.
+        validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
         save_every: steps from one checkpoint to the next.
         log_every: steps from one line of the log to the next.
         pictures: how many samples are drawn at each validation.
@@ -135,7 +135,7 @@ class TrainConfig:
     loss: Literal["silog", "log_l1", "l1"] = "silog"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    validate_every: int = 0
+    validate_every: float = 1.0
     save_every: int = 500
     log_every: int = 50
     pictures: int = 4
@@ -154,7 +154,6 @@ class TrainConfig:
             ("epochs", self.epochs, 1),
             ("steps", 1 if self.steps is None else self.steps, 1),
             ("accumulate", self.accumulate, 1),
-            ("validate_every", self.validate_every, 0),
             ("save_every", self.save_every, 1),
             ("log_every", self.log_every, 1),
             ("pictures", self.pictures, 0),
@@ -171,8 +170,9 @@ class TrainConfig:
         for name, number in (("optimiser.weight_decay", optimiser.weight_decay), ("optimiser.clip", optimiser.clip)):
             if not 0.0 <= number < float("inf"):
                 raise OptionError(f"{name} is {number}, but must be 0 or more")
-        if not 0.0 < optimiser.lr < float("inf"):
-            raise OptionError(f"optimiser.lr is {optimiser.lr}, but must be above 0")
+        for name, number in (("validate_every", self.validate_every), ("optimiser.lr", optimiser.lr)):
+            if not 0.0 < number < float("inf"):
+                raise OptionError(f"{name} is {number}, but must be above 0")
 
 
 GROUPS: dict[str, type] = {"model": ModelConfig, "data": DataConfig, "optimiser": OptimiserConfig}

@@ -67,9 +67,8 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         print(line, file=sys.stderr, flush=True)
 
     log = Log(folder, say)
-    validation = Validation(
-        folder, data, config.validate_every or data.order.steps_per_epoch, lambda net: _save(net, weights), say
-    )
+    every = max(1, round(config.validate_every * data.order.steps_per_epoch))
+    validation = Validation(folder, data, every, lambda net: _save(net, weights), say)
     with warnings.catch_warnings():
         # Advice on workers and logging that does not fit here, and what Lightning still asks of older libraries.
         warnings.simplefilter("ignore", PossibleUserWarning)
