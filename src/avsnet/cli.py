@@ -130,7 +130,8 @@ def scale(
         reference: metric map of the same size, read like the map.
         kind: what the map's numbers mean: metric_depth, relative_depth, affine_depth, disparity or affine_disparity;
             an .npz of avsnet tells it itself.
-        method: with reference: median (default), least_squares or affine (scale and shift).
+        method: with reference: median (default), mean, least_squares or affine (scale and shift), the last two also
+            as robust_least_squares and robust_affine.
         fov: horizontal field of view in degrees.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.
