@@ -30,8 +30,8 @@ class ScaledDepth:
 
     In the space `"depth"`: depth = scale * R + shift, with R the relative depth (of a disparity: its inverse) and the
     shift in metres. In the space `"inverse depth"`: 1 / depth = scale * D + shift, with D the disparity and the shift
-    in 1 / metres; only rules that find a shift, of a kind of disparity, live there. So where there is no shift, `scale` always is
-    the factor of depth.
+    in 1 / metres; only rules that find a shift live there, and only for disparities. So where there is no shift,
+    `scale` always is the factor of depth.
 
     Attributes:
         depth: (H, W) float32 metres, 0 = unknown: what was unknown, and what came to lie at or behind the camera.
