@@ -9,7 +9,7 @@ from PIL import Image
 
 from avsnet import cli
 from avsnet.audio.rig import Rig
-from avsnet.io import read_depth, write_depth_npz
+from avsnet.depth_files import read_depth, write_depth_npz
 from avsnet.rooms.echo import echo
 from avsnet.rooms.furnished import furnished_room
 from avsnet.rooms.render import render
