@@ -193,6 +193,73 @@ def check(
     return 0 if report.whole else 1
 
 
+def evaluate(
+    *,
+    out: str,
+    data: str | None = None,
+    systems: str | None = None,
+    scalings: str = "none",
+    split: str = "test",
+    cap: float | None = None,
+    rig: str | None = None,
+    seed: int = 0,
+    shard: str | None = None,
+    merge: bool = False,
+) -> int:
+    """Judge depth models on a data set by the paper's protocol, under several ways of finding the metres.
+
+    Writes scores.csv (a row an image), intervals.csv (errors per metre of depth) and summary.csv; predictions are kept
+    in predictions/, so that a run that was ended, or one with more scalings, does not predict again.
+
+    Args:
+        out: folder to write to.
+        data: folder of BatVision V1 or V2, VisualEchoes or captures of your own.
+        systems: comma-separated NAME[=WEIGHTS][@ECHO]; NAME as avsnet models lists it, or onnx:PATH, or
+            huggingface:ID_OR_FOLDER; ECHO true (default), shuffled, silent, late or unaligned.
+        scalings: comma-separated none, ranging, oracle_median, oracle_affine or RULE:SYSTEM, such as
+            median:avsnet_tiny_av; each is applied to each system.
+        split: train, val or test.
+        cap: metres up to which depth counts, where not the data set's own.
+        rig: rig.json for ranging.
+        seed: of the shuffled echoes.
+        shard: I/N, judge only part I of N; then --merge.
+        merge: join the shards in --out; a bare --merge will do.
+    """
+    from avsnet.reproduce.scores import merge as merge_shards
+    from avsnet.reproduce.scores import parse_shard, table
+
+    folder = Path(out)
+    if merge:
+        print(table(merge_shards(folder).rows))
+        return 0
+    if data is None or systems is None:
+        raise OptionError("missing: --data and --systems say what to judge; --merge joins shards")
+    from avsnet.audio.rig import Rig
+    from avsnet.data.named import open_data
+    from avsnet.predict_files import check_writable
+    from avsnet.reproduce.cases import Cases
+    from avsnet.reproduce.evaluate import check_trials
+    from avsnet.reproduce.evaluate import evaluate as judge
+    from avsnet.reproduce.trials import Scaling, System, every_pair
+
+    part = None if shard is None else parse_shard(shard)
+    trials = every_pair(
+        [System.parse(text) for text in systems.split(",")], [Scaling.parse(text) for text in scalings.split(",")]
+    )
+    check_trials(trials)
+    check_writable(folder)
+    opened = open_data(data, split, cap=cap)
+    scores = judge(
+        trials,
+        Cases(opened.data, f"{opened.name}:{split}", opened.cap, seed),
+        folder,
+        shard=part,
+        rig=None if rig is None else Rig.from_json(rig),
+    )
+    print(table(scores.rows))
+    return 0
+
+
 def doctor() -> int:
     """Tell what is installed: versions, devices, caches, sound cards, and what each missing extra would give."""
     from avsnet.doctor import report
@@ -236,6 +303,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "check": check,
     "doctor": doctor,
+    "evaluate": evaluate,
     "models": models,
     "predict": predict,
     "scale": scale,

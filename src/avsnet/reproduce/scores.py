@@ -122,6 +122,19 @@ def summarise(rows: Iterable[Row]) -> list[Row]:
     return summary
 
 
+def table(rows: Iterable[Row]) -> str:
+    """The summary for people: one line per data set, system and scaling, the seven metrics of the paper."""
+    shown = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
+    lines = [("system", "scaling", "group", "images", *shown)]
+    for line in summarise(rows):
+        left_out = [f"{line[status]} {status}" for status in STATUSES[1:] if line[status] != "0"]
+        numbers = [f"{float(line[name]):.3f}" if line[name] else "-" for name in shown]
+        told = [line["system"], line["scaling"], line["group"], line["images"]]
+        lines.append((*told, *numbers, ", ".join(left_out)))  # type: ignore[arg-type]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join("  ".join(map(str.ljust, line, [*widths, 0])).rstrip() for line in lines)
+
+
 def number(value: float) -> str:
     """A number as the files hold it: six significant digits."""
     return f"{value:.6g}" if math.isfinite(value) else ""
