@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -95,20 +97,54 @@ class Open(torch.nn.Module):
         return {"affine_disparity": 3.0 / batch["image"][:, :1] - 1.0}
 
 
-@pytest.fixture
-def models(monkeypatch):
+@pytest.fixture(scope="module")
+def models():
     """Four toy systems in a copy of the registry."""
     list_models()
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(registry, "_MODELS", dict(registry._MODELS))
     register_model(info("toy_shape", "relative_depth"))(Shape)
     register_model(info("toy_av", "metric_depth"))(Listener)
     register_model(info("toy_v", "metric_depth"))(Blind)
     register_model(info("toy_open", "affine_disparity"))(Open)
-    Listener.calls = 0
-    return Listener
+    yield Listener
+    patch.undo()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def paper_models(models, tmp_path_factory):
+    """Toys under the names of the paper's systems; weights, which toys ignore, for all but two of them."""
+    for name, toy in {
+        "bitd": (Listener, "metric_depth"),
+        "batvision_unet_256": (Listener, "metric_depth"),
+        "monodepth2": (Shape, "relative_depth"),
+        "monovit": (Shape, "relative_depth"),
+        "lite_mono": (Shape, "relative_depth"),
+        "zoedepth_n": (Blind, "metric_depth"),
+        "jun2022_mdr": (Blind, "metric_depth"),
+        "newcrfs_large07": (Blind, "metric_depth"),
+    }.items():
+        toy_info = replace(info(name, toy[1]), published="its authors' page", weights_licence="research only")
+        registry._MODELS[name] = (toy_info, toy[0])
+    patch = pytest.MonkeyPatch()
+    patch.setenv("AVSNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder = tmp_path_factory.mktemp("weights")
+    for name in (
+        "toy_av",
+        "toy_v",
+        "bitd",
+        "monodepth2",
+        "lite_mono",
+        "zoedepth_n",
+        "jun2022_mdr",
+        "batvision_unet_256",
+    ):
+        (folder / name).write_text("weights")
+    yield folder
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
 def rooms():
     """The toy data set, to be made with a count and with broken and empty rows."""
     return Rooms

@@ -156,7 +156,7 @@ class _Judged:
         if not self.case.valid.any():
             return row
         try:
-            scaled = self._scaled(trial)
+            scaled = self.scaled(trial)
         except (EchoError, AudioError, DepthError):
             return row | {"status": "failed"}
         depth, target = np.clip(scaled.depth, MINIMUM, self.cases.cap), self.case.depth
@@ -173,7 +173,7 @@ class _Judged:
             self.maps[system] = self.caches[system].at_picture_size(self.case, self.index)
         return self.maps[system]
 
-    def _scaled(self, trial: Trial) -> Scaled:
+    def scaled(self, trial: Trial) -> Scaled:
         """The trial's map in metres.
 
         Raises:
@@ -203,6 +203,33 @@ class _Judged:
             depth, depth > 0.0, camera, heard["waveform"].numpy(), heard["sample_rate"], self.rig, metric=metric
         )
         return Scaled(depth * np.float32(found.scale), found.scale, "refused" if found.ambiguous else "ok")
+
+
+def maps_in_metres(
+    trials: Sequence[Trial], index: int, cases: Cases, out: Path, rig: Rig | None = None
+) -> dict[Trial, np.ndarray]:
+    """The scaled maps of one instance, for a picture of them.
+
+    Args:
+        trials: which.
+        index: of the instance.
+        cases: the data.
+        out: folder of an evaluation, whose maps are used where they are there.
+        rig: as for `evaluate`.
+
+    Returns:
+        Trial -> (H, W) metres; a trial whose rule finds no scale is left out.
+    """
+    systems = {system for trial in trials for system in trial.systems}
+    caches = {system: MapCache(out / "predictions", system, cases) for system in systems}
+    judged = _Judged(cases[index], index, cases, caches, rig)
+    found = {}
+    for trial in trials:
+        try:
+            found[trial] = judged.scaled(trial).depth
+        except (EchoError, AudioError, DepthError):
+            continue
+    return found
 
 
 def _header(cases: Cases, caches: dict[System, MapCache], rig: Rig | None) -> dict[str, str]:
