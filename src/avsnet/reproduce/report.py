@@ -15,16 +15,16 @@ from avsnet.reproduce.tables import Table, to_html
 
 _STYLE = """
 :root { color-scheme: light; }
-body { font: 16px/1.55 system-ui, sans-serif; color: #222; margin: 0 auto; padding: 1.5rem; max-width: 76rem; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; margin: 0 auto; padding: 1.5rem; max-width: 88rem; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 .lead { font-size: 1.1rem; max-width: 48rem; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
+th, td { padding: .3rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 thead th { border-bottom: 2px solid #444; }
 tr.block td { text-align: left; font-style: italic; padding-top: .9rem; border-bottom: 1px solid #999; }
-tr.missing td { color: #777; } td.why { text-align: left; white-space: normal; font-size: .8rem; }
+tr.missing td { color: #777; } tr.block td { white-space: normal; }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .9rem; color: #555; max-width: 60rem; margin-top: .5rem; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .78rem; }
@@ -62,7 +62,9 @@ def write_report(
     """
     parts = [f"<h1>{html.escape(title)}</h1>"]
     parts += [f'<p class="lead">{html.escape(text)}</p>' for text in lead]
-    links = [(table.name, table.title) for table in tables] + [(name, name.capitalize()) for name, _, _ in pictures]
+    links = [(table.name, table.title) for table in tables] + [
+        (name, caption.split(":")[0]) for name, _, caption in pictures
+    ]
     parts.append("<nav>" + "".join(f'<a href="#{name}">{html.escape(text)}</a>' for name, text in links) + "</nav>")
     parts += map(to_html, tables)
     for name, png, caption in pictures:

@@ -183,14 +183,14 @@ def _figures(
                 "difference of absolute errors without and with the echo; below, how many images reach that depth."
             )
             figures[f"figure3_{data.lower()}"] = aide_figure(curves, instances.cap), caption
-        example = _example(here, results, instances, out / data.lower())
+        example = _example(data, here, results, instances, out / data.lower())
         if example:
             figures[f"figure2_{data.lower()}"] = example
     return figures
 
 
 def _example(
-    pairs: Sequence[tuple[str, Line, Line, Line]], results: Results, cases: Cases, folder: Path
+    data: str, pairs: Sequence[tuple[str, Line, Line, Line]], results: Results, cases: Cases, folder: Path
 ) -> tuple[Figure, str] | None:
     """Figure 2 of the image whose gain by the echo is the median one of all: neither the best nor the worst."""
     if not pairs:
@@ -212,7 +212,7 @@ def _example(
         return None
     case = cases[index]
     caption = (
-        f"Figure 2: {chosen}, the image whose gain by the echo is the median one. All depths share one scale, all "
-        "errors another."
+        f"Figure 2 on {data}: {chosen}, the image whose gain by the echo is the median one. All depths share one "
+        "scale, all errors another."
     )
     return examples_figure(case.picture, case.depth, case.valid, examples), caption

@@ -109,6 +109,7 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
     columns = ("method", "input or scaling", "images", *(TITLES[metric] for metric in COLUMNS))
     columns += ("95 % of Abs Rel", "95 % of δ < 1.25")
     rows: list[tuple[Cell, ...]] = []
+    reasons: dict[str, str] = {}  # of rows that were not run, each once
     block = family = None
     for line in lines:
         if line.family and line.family != family:
@@ -119,8 +120,9 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
         cells = [Cell(line.method), Cell(line.variant)]
         if not results.values(line, "abs_rel"):
             printed = [_pair(None, line, metric, has_paper) for metric in COLUMNS]
-            missing = line.missing or "no image has a score"
-            rows.append((*cells, Cell("-"), *map(Cell, printed), Cell(missing), Cell("")))
+            rows.append((*cells, Cell("-"), *map(Cell, printed), Cell("-"), Cell("-")))
+            reason = f"{line.method}, {line.variant}: {line.missing or 'no image has a score'}"
+            reasons.setdefault(line.missing or reason, reason)
             continue
         cells.append(Cell(str(len(results.values(line, "abs_rel")))))
         for metric in COLUMNS:
@@ -132,6 +134,7 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
             cells.append(Cell(text, block_best, family_best))
         cells += [Cell(_range(results.interval(line, metric))) for metric in ("abs_rel", "delta1")]
         rows.append(tuple(cells))
+    rows += [(Cell(reason),) for reason in reasons.values()]
     legend = " Ours / the paper's." if has_paper else ""
     return Table(name, title, note + legend, columns, tuple(rows))
 
@@ -168,7 +171,7 @@ def gap_table(pairs: Sequence[tuple[str, Line, Line, Line]], results: Results) -
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub's form; a sub-heading is a row with bold text."""
+    """GitHub's form; a sub-heading, or why rows were not run, is a row of its own."""
     lines = [f"### {table.title}", "", table.note, "", "| " + " | ".join(table.columns) + " |"]
     lines.append("|" + "---|" * len(table.columns))
     for row in table.rows:
@@ -194,7 +197,7 @@ def to_latex(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Plain text, without marks and sub-headings; each row begins with the sub-heading it stands under."""
+    """Plain text without marks; each row begins with the sub-heading it stands under, and reasons are left out."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("block", *table.columns))
@@ -215,15 +218,10 @@ def to_html(table: Table) -> str:
         if len(row) == 1:
             body.append(f'<tr class="block"><td colspan="{len(table.columns)}">{html.escape(row[0].text)}</td></tr>')
             continue
-        missing = any(cell.text.startswith("not run") for cell in row)
         cells = [Cell(html.escape(cell.text), cell.bold, cell.underlined) for cell in row]
-        if missing:  # the reason gets the room of the empty cells beside it
-            place = next(i for i, cell in enumerate(cells) if cell.text.startswith("not run"))
-            texts = [f"<td>{cell.text}</td>" for cell in cells[:place]]
-            texts.append(f'<td class="why" colspan="{len(cells) - place}">{cells[place].text}</td>')
-        else:
-            texts = [f"<td>{_marked(cell, '<b>{}</b>', '<u>{}</u>')}</td>" for cell in cells]
-        body.append(f"<tr{' class=missing' if missing else ''}>{''.join(texts)}</tr>")
+        texts = [f"<td>{_marked(cell, '<b>{}</b>', '<u>{}</u>')}</td>" for cell in cells]
+        missing = ' class="missing"' if row[2].text == "-" else ""
+        body.append(f"<tr{missing}>{''.join(texts)}</tr>")
     return (
         f'<h2 id="{table.name}">{html.escape(table.title)}</h2>\n<p>{html.escape(table.note)}</p>\n'
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{"".join(body)}</tbody></table></div>\n'
@@ -247,7 +245,7 @@ def _is_best(line: Line, metric: str, results: Results, others: Iterable[Line]) 
 
 
 def _range(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+    return "-" if interval is None else f"{interval.low:.3f}…{interval.high:.3f}"
 
 
 def _marked(cell: Cell, bold: str, underlined: str) -> str:
