@@ -9,6 +9,7 @@ import inspect
 import io
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -286,6 +287,25 @@ def models() -> int:
     return 0
 
 
+def train(words: Sequence[str]) -> int:
+    """Train a network as a YAML file says: avsnet train configs/avsnet_tiny_av.yaml.
+
+    Args:
+        words: the file, then flags in place of its lines, such as --data.batch-size 8.
+    """
+    from avsnet.train.config import config_parser, read_config
+
+    if not words or {"-h", "--help"} & set(words):
+        print(_dashes(config_parser().format_help()).rstrip())
+        return 0
+    if words[0].startswith("-"):
+        raise OptionError("give the YAML file first: avsnet train CONFIG [FLAGS]")
+    from avsnet.train.run import train
+
+    print(train(read_config(words[0], words[1:]), command=shlex.join(["avsnet", "train", *words])))
+    return 0
+
+
 def _model(name: str, output: str | None, layout: str | None, size: str | None) -> "torch.nn.Module":
     """The depth model with its default weights; what a model of others does not tell may be told by flags."""
     from avsnet.models.registry import create_model
@@ -307,6 +327,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "models": models,
     "predict": predict,
     "scale": scale,
+    "train": train,
 }
 """Every verb of the command line."""
 
@@ -369,6 +390,8 @@ def _call(name: str, words: list[str]) -> int:
     from jsonargparse import ArgumentError, ArgumentParser
 
     verb = VERBS[name]
+    if verb is train:  # its flags are the entries of a YAML file, not its signature
+        return train(words)
     parser = ArgumentParser(prog=f"avsnet {name}", exit_on_error=False, allow_abbrev=False)
     parser.add_function_arguments(verb, as_positional=True)
     if {"-h", "--help"} & set(words):

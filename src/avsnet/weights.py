@@ -7,6 +7,7 @@ parallel training. Whatever else a model's files hold is declared by that model;
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import re
@@ -114,6 +115,25 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
     return state
+
+
+def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a folder as `save_pretrained` writes it: `config.json` and `model.safetensors`.
+
+    Returns:
+        The options that the network was built with, and its tensors.
+
+    Raises:
+        ModelError: one of the two files is missing or broken.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({_one_line(error)}); give a folder of save_pretrained") from None
+    if not isinstance(options, dict):
+        raise ModelError(f"{path}: holds a {type(options).__name__}, not a dict of options")
+    return options, read_state_dict(Path(folder) / "model.safetensors")
 
 
 def load_strictly(
