@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ class Rooms(torch.utils.data.Dataset):
             "valid": torch.from_numpy(depth > 0)[None],
             "waveform": torch.from_numpy(wave),
             "sample_rate": SAMPLE_RATE,
-            "group": "cued" if index % 2 else "ambiguous",
+            "ambiguous": index % 2 == 0,
         }
 
 
@@ -61,14 +61,21 @@ class Shape(torch.nn.Module):
         return {"relative_depth": self.gain * batch["image"][:, :1] * 0.37}
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Of what a toy hears."""
+
+    align: int | None = 299
+
+
 class Listener(torch.nn.Module):
     """Knows shape and scale: the echo's level is the wall's distance; deaf, it takes 4 m."""
 
     calls = 0
 
-    def __init__(self, weights=None, align=299):
+    def __init__(self, weights=None):
         super().__init__()
-        self.align = align
+        self.audio = Settings()
 
     def forward(self, batch):
         type(self).calls += 1

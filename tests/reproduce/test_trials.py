@@ -48,3 +48,10 @@ def test_every_pair_leaves_out_a_map_scaled_by_itself_and_does_not_depend_on_the
     assert Trial(System("a"), Scaling.parse("median:a")) not in pairs
     assert len(pairs) == 3
     assert pairs == every_pair(systems[::-1], scalings[::-1] * 2)
+
+
+def test_unaligned_switches_the_models_own_alignment_off(models):
+    assert System("toy_av").build().audio.align == 299
+    assert System("toy_av", echo="unaligned").build().audio.align is None
+    with pytest.raises(OptionError, match="toy_v aligns nothing"):
+        System("toy_v", echo="unaligned").build()

@@ -30,7 +30,7 @@ class Case:
         waveform: (2, N) float32 tensor, or None.
         sample_rate: hertz.
         intrinsics: (3, 3) pixels of this picture, or None.
-        group: such as "ambiguous" or "cued" for simulated rooms; "" where there are no groups.
+        group: "ambiguous" or "cued" for simulated rooms, whether all in them scales with the room; else "".
     """
 
     id: str
@@ -83,7 +83,7 @@ class Cases:
             waveform=sample.get("waveform"),
             sample_rate=int(sample.get("sample_rate", SAMPLE_RATE)),
             intrinsics=None if intrinsics is None else intrinsics.double().numpy(),
-            group=str(sample.get("group", "")),
+            group=("ambiguous" if sample["ambiguous"] else "cued") if "ambiguous" in sample else "",
         )
 
     def heard(self, case: Case, index: int, echo: str) -> dict[str, Any]:

@@ -146,12 +146,8 @@ class _Judged:
             "scaling": trial.scaling.label,
             "id": self.case.id,
         }
-        row = keys | {
-            "group": self.case.group,
-            "status": "empty",
-            "pixels": str(int(self.case.valid.sum())),
-            "scale": "",
-        }
+        row = keys | {"row": str(self.index), "group": self.case.group, "status": "empty", "scale": ""}
+        row |= {"pixels": str(int(self.case.valid.sum()))}
         row |= dict.fromkeys(METRICS, "")
         if not self.case.valid.any():
             return row

@@ -199,7 +199,7 @@ def _example(
     v, av = results.values(visual, "abs_rel"), results.values(audio_visual, "abs_rel")
     gains = sorted((v[name] - av[name], name) for name in v.keys() & av.keys())
     chosen = gains[len(gains) // 2][1]
-    index = next(place for place in range(len(cases)) if cases[place].id == chosen)
+    index = results.place(visual, chosen)
     shown = pairs[:_MOST_EXAMPLES]
     trials = [line.trial for pair in shown for line in pair[1:3] if line.trial is not None]
     maps = maps_in_metres(trials, index, cases, folder)

@@ -26,7 +26,7 @@ refused to answer; no scale at all; no valid pixel. Only the first three have nu
 KEYS = ("data", "system", "scaling", "id")
 """What a row is of, and the order of rows."""
 
-SCORE_FIELDS = (*KEYS, "group", "status", "pixels", "scale", *METRICS)
+SCORE_FIELDS = (*KEYS, "row", "group", "status", "pixels", "scale", *METRICS)
 INTERVAL_FIELDS = (*KEYS, "metre", "mae")
 
 Row = dict[str, str]

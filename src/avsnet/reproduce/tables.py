@@ -86,6 +86,11 @@ class Results:
         chosen = (row for row in rows.values() if line.group in ("all", row["group"]))
         return {row["id"]: float(row[metric]) for row in chosen if row[metric]}
 
+    def place(self, line: Line, name: str) -> int:
+        """The place in its data set of an image that the line has."""
+        assert line.trial is not None
+        return int(self._rows[line.data, line.trial.system.label, line.trial.scaling.label][name]["row"])
+
     def mean(self, line: Line, metric: str) -> float | None:
         """Mean over images; None where the line was not run."""
         values = list(self.values(line, metric).values())

@@ -6,6 +6,7 @@ Text forms, as on the command line: a system is `NAME[=WEIGHTS][@ECHO]`; a scali
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +78,16 @@ class System:
             ModelError: an unknown name, weights that are missing or broken.
             OptionError: an option that the model does not have.
         """
-        options = {"align": None} if self.echo == "unaligned" else {}
-        return create_model(self.name, weights=self.weights, **options)
+        weights = "default" if self.name.partition(":")[0] in PREFIXES else self.weights
+        model = create_model(self.name, weights=weights)
+        settings = getattr(model, "audio", None)
+        if self.echo == "unaligned":
+            if getattr(settings, "align", None) is None:
+                raise OptionError(
+                    f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
+                )
+            model.audio = dataclasses.replace(settings, align=None)  # type: ignore[type-var]
+        return model
 
 
 @dataclass(frozen=True, order=True)
