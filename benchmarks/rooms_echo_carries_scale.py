@@ -2,8 +2,8 @@
 
     python benchmarks/rooms_echo_carries_scale.py --out results/rooms_echo_carries_scale.csv
 
-One sample a room. Where everything in a room scales (its mode is `ambiguous`), log k is predicted from log band energies
-of the echo (8 bands, 59 steps, 2 ears), from the picture (a thumbnail and histograms of edge directions) or from both;
+One sample a room. Where everything in a room scales (it is `ambiguous`), log k is predicted from log band energies of
+the echo (8 bands, 59 steps, 2 ears), from the picture (a thumbnail and histograms of edge directions) or from both;
 in ten folds, which share no room. Further rows: the echo of the same rooms with a rig whose plate shades the floor, and
 the delay of the strongest peak after the direct sound as the only feature (a camera that stands at a height that scales
 hears k in the floor: these two rows show how much of the result is that). The log of the median measured depth is
@@ -18,6 +18,7 @@ import argparse
 import csv
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def echo_features(waveform: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(waveform, 2 * STEP, axis=1)[:, ::STEP][:, :STEPS]
     power = np.abs(np.fft.rfft(frames * window, axis=-1)) ** 2
     edges = np.searchsorted(np.fft.rfftfreq(2 * STEP, 1 / SAMPLE_RATE), BANDS)
-    bands = [power[..., low : max(high, low + 1)].mean(-1) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    bands = [power[..., low : max(high, low + 1)].mean(-1) for low, high in pairwise(edges)]
     return np.log(np.stack(bands) + 1e-9).ravel()
 
 

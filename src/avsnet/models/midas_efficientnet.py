@@ -1,9 +1,9 @@
-"""MiDaS on lite EfficientNets: v2.1 small (Ranftl et al. 2020), and a tiny one of its shape to train from scratch."""
+"""MiDaS v2.1 small (Ranftl et al. 2020), and a tiny network of its shape to train from scratch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -30,7 +30,7 @@ TINY = ModelInfo(
     "midas_tiny",
     output="affine_disparity",
     code_licence="Apache-2.0",
-    weights_licence="none: not published",
+    weights_licence="none published",
     source="this project; the shape of MiDaS v2.1 small on EfficientNet-Lite0, 64 wide at most",
     size=(192, 256),
     size_multiple=32,
@@ -45,15 +45,15 @@ class LiteEfficientNet(nn.Module):
         name: of timm's network.
 
     Attributes:
-        channels: of its four maps.
+        channels: of the maps at strides 4, 8, 16, 32.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__()
         import timm
 
-        net = timm.create_model(name)
-        # Grouped and numbered as in the published files; the third entry is the activation, which is in bn1 here.
+        net: Any = timm.create_model(name)
+        # Grouped and numbered as in the published files; the third entry was the activation, which is in bn1 now.
         self.layer1 = nn.Sequential(net.conv_stem, net.bn1, nn.Identity(), *net.blocks[:2])
         self.layer2, self.layer3, self.layer4 = (nn.Sequential(*net.blocks[i:j]) for i, j in ((2, 3), (3, 5), (5, 7)))
         self.channels = tuple(stage["num_chs"] for stage in net.feature_info[1:])
@@ -67,20 +67,17 @@ class LiteEfficientNet(nn.Module):
         return maps
 
 
-def _build(info: ModelInfo, backbone: str, widths: Sequence[int], head: tuple[int, int]) -> Midas:
-    encoder = LiteEfficientNet(backbone)
-    return Midas(info, encoder, MidasDecoder(encoder.channels, widths, head, head_corners=False), IMAGENET)
-
-
 @register_model(SMALL)
 def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
-    """MiDaS v2.1 small; takes the published file as it is."""
-    model = _build(with_input_size(SMALL, input_size), "tf_efficientnet_lite3", (64, 128, 256, 512), (32, 32))
-    return load_midas(model, weights)
+    """MiDaS v2.1 small."""
+    encoder = LiteEfficientNet("tf_efficientnet_lite3")
+    decoder = MidasDecoder(encoder.channels, (64, 128, 256, 512), (32, 32), head_corners=False)
+    return load_midas(Midas(with_input_size(SMALL, input_size), encoder, decoder, IMAGENET), weights)
 
 
 @register_model(TINY)
 def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
-    """The shape of MiDaS small at a sixth of its weights, for training from scratch."""
-    model = _build(with_input_size(TINY, input_size), "tf_efficientnet_lite0", (32, 48, 64, 64), (32, 16))
-    return load_midas(model, weights)
+    """The shape of MiDaS v2.1 small with a sixth of its weights, for training from scratch."""
+    encoder = LiteEfficientNet("tf_efficientnet_lite0")
+    decoder = MidasDecoder(encoder.channels, (32, 48, 64, 64), (32, 16), head_corners=False)
+    return load_midas(Midas(with_input_size(TINY, input_size), encoder, decoder, IMAGENET), weights)

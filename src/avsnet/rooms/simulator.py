@@ -26,7 +26,7 @@ from avsnet.rooms.sensor import exposure, measure, photograph
 from avsnet.rooms.surfaces import draw_clutter
 from avsnet.rooms.walk import FRAMES, Walk, draw_walk
 
-VERSION = 1
+VERSION = 2
 """Of what one seed gives: a change of grammar, picture or sound makes another number, and caches start afresh."""
 
 _PURPOSES = ("scene", "k", "walk", "exposure", "camera noise", "depth noise", "rays", "rig", "audio noise", "clutter")
