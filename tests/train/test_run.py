@@ -137,8 +137,10 @@ def test_the_weights_that_are_kept_are_those_with_the_best_abs_rel(finished, toy
     from avsnet.train.evaluation import evaluate
 
     kept = create_model("toy_net", weights=out / "model")
-    (loader,) = DepthData(config).judged().values()
-    assert evaluate(kept, loader).compute()["abs_rel"] == pytest.approx(min(scores))
+    data = DepthData(config)
+    (loader,), (cap,) = data.judged().values(), data.caps.values()
+    assert cap == 30.0
+    assert evaluate(kept, loader, cap=cap).compute()["abs_rel"] == pytest.approx(min(scores))
 
 
 def test_the_card_tells_command_seed_data_duration_scores_and_limits(finished, toy_world):

@@ -42,7 +42,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         ModelError: an unknown network, or one that gives no metres or cannot be saved.
     """
     try:
-        import tensorboard  # noqa: F401
+        import tensorboard  # type: ignore[import-untyped]  # noqa: F401
         from lightning import Trainer
         from lightning.fabric.utilities.rank_zero import rank_zero_only
         from lightning.fabric.utilities.warnings import PossibleUserWarning
