@@ -42,8 +42,8 @@ def demo(*, out: str, domain: str = "offices", seed: int = 0) -> int:
 def predict(
     image: str,
     *,
-    depth_model: str,
     out: str,
+    depth_model: str = "avsnet_tiny_av",
     echo: str | None = None,
     scale_from: str = "auto",
     fov: float | None = None,
@@ -60,11 +60,13 @@ def predict(
 
     Args:
         image: a picture, or a folder of them.
-        depth_model: a name that `avsnet models` lists, or onnx:PATH, or huggingface:ID_OR_FOLDER.
         out: folder to write to.
+        depth_model: a name that `avsnet models` lists, or onnx:PATH, or huggingface:ID_OR_FOLDER, or the folder of a
+            saved AVS-Net.
         echo: WAV of the echo; for a folder of pictures the folder of their WAVs, which have the same stem or the
             same number at its end.
-        scale_from: auto, none, ranging, or known:x,y,metres (the depth at one pixel of the picture).
+        scale_from: auto (none for an AVS-Net, else the packaged one), none, ranging, known:x,y,metres (the depth at
+            one pixel of the picture), or the name or folder of an AVS-Net.
         fov: horizontal field of view in degrees.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.
@@ -222,6 +224,10 @@ def _model(name: str, output: str | None, layout: str | None, size: str | None) 
     """The depth model with its default weights; what a model of others does not tell may be told by flags."""
     from avsnet.models.registry import create_model
 
+    if os.path.isdir(name):
+        from avsnet.models.avsnet import load_folder
+
+        return load_folder(name)
     size_option = "input_size" if name.startswith("huggingface:") else "size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:

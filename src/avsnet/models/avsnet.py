@@ -8,7 +8,7 @@ encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the
 from __future__ import annotations
 
 import json
-import math
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,17 +20,18 @@ from torch import Tensor, nn
 
 from avsnet.audio.hearing import AudioSettings, hear
 from avsnet.errors import EchoError, ModelError, OptionError, SampleError
+from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F401  registers the encoders
 from avsnet.models.echo_encoder import EchoEncoder
-from avsnet.models.fusion import FUSIONS, Fusion
+from avsnet.models.fusion import Fusion
 from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
 from avsnet.models.midas import Midas
-from avsnet.models.midas_efficientnet import SMALL, TINY
-from avsnet.models.registry import ModelInfo, create_model, register_model
+from avsnet.models.midas_keys import UNUSED, from_published
+from avsnet.models.registry import ModelInfo, create_model, register_model, registered
 from avsnet.models.resize import checked_image
 from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
 
-ENCODERS = (SMALL, TINY)
-"""The MiDaS networks that an AVS-Net can see with."""
+ENCODERS = {info.name: info for info in registered("midas_")}
+"""The MiDaS networks that an AVS-Net can see with, by name."""
 
 NARROW = {
     "embedding": 64,
@@ -101,10 +102,11 @@ class AVSNet(
         self.info = replace(_info(base, fusion != "none"), parameters=None)
         if input_size is not None:
             self.info = replace(self.info, size=tuple(input_size))
-        midas = create_model(encoder, input_size=self.info.size)
-        assert isinstance(midas, Midas)
-        self.midas = midas
-        channels = midas.channels
+        if base.size_multiple is None and self.info.size != base.size:
+            raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
+        sized = {} if base.size_multiple is None else {"input_size": self.info.size}
+        self.midas: Midas = create_model(encoder, **sized)  # type: ignore[assignment]
+        channels = self.midas.channels
         narrow = NARROW if channels.bottleneck <= _NARROW else {}
         self.metric_bins = MetricBins(
             channels.bottleneck,
@@ -337,31 +339,48 @@ def _from_published(model: AVSNet, path: Path) -> AVSNet:
     head = {key: value for key, value in state.items() if not key.startswith("core.core.")} if core else {}
     if not core and not any(key.startswith("scratch.") for key in state):
         raise ModelError(f"{path}: neither a MiDaS nor a ZoeDepth file, and no folder of an AVS-Net")
-    load_strictly(model.midas, core or state, path)
+    load_strictly(model.midas, from_published(core or state, model.midas.state_dict()), path, unused=UNUSED)
     if head:
         load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
+    gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
+    fresh = [name for name, _ in model.named_children() if name not in ("midas", *(["metric_bins"] if head else []))]
+    if fresh:
+        warnings.warn(f"{path}: gave {gave}; fresh: {', '.join(fresh)}", stacklevel=2)
     return model
 
 
 def _base(encoder: str) -> ModelInfo:
-    for info in ENCODERS:
-        if info.name == encoder:
-            return info
-    raise ModelError(f"encoder {encoder!r} is none of {', '.join(info.name for info in ENCODERS)}")
+    if encoder not in ENCODERS:
+        raise ModelError(f"encoder {encoder!r} is none of {', '.join(ENCODERS)}")
+    return ENCODERS[encoder]
 
 
 def _info(base: ModelInfo, hears: bool) -> ModelInfo:
     """What the AVS-Net on a MiDaS network is."""
-    short = base.name if base.name == "midas_small" else base.name.removeprefix("midas_")
+    older = base.name.startswith(("midas_small", "midas_v21"))
+    short = base.name if older else base.name.removeprefix("midas_")
     return ModelInfo(
         f"avsnet_{short}_{'av' if hears else 'v'}",
         output="metric_depth",
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source="AVS-Net, stage one, arXiv 2412.01637",
-        size=(192, 256),
+        size=_size(base),
         size_multiple=base.size_multiple,
     )
+
+
+def _size(base: ModelInfo) -> tuple[int, int]:
+    """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
+    assert base.size is not None
+    height, width = base.size
+    if base.size_multiple is None or height != width:
+        return height, width
+    if base.fit == "upper":  # neither side above it
+        height = round(0.75 * width / base.size_multiple) * base.size_multiple
+    else:
+        width = round(height / 0.75 / base.size_multiple) * base.size_multiple
+    return height, width
 
 
 def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
@@ -372,6 +391,6 @@ def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
     return kind(**values)
 
 
-for _encoder in ENCODERS:
+for _encoder in ENCODERS.values():
     for _hears in (True, False):
         register_model(_info(_encoder, _hears))(partial(_create, _encoder, _hears))

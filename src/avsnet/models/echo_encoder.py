@@ -1,8 +1,8 @@
 """The echo encoder: a binaural spectrogram to one vector, or to tokens along its time axis, which is range.
 
-Source: the front of the echo network of Parida et al. (2021), "Beyond Image to Depth". Theirs is tied to one spectrogram
-size; here its maps are averaged to 7 x 64 cells (frequency x time) first, so that any size will do and a cell of time is
-0.5 m of a 30 m axis. ResNet-18 is the other front.
+Source: the front of the echo network of Parida et al. (2021), "Beyond Image to Depth". Theirs is tied to one size of
+spectrogram; here its maps are averaged to 7 x 64 cells (frequency x time) first, so that any size will do and a cell of
+time is 0.5 m of a 30 m axis. ResNet-18 is the other front.
 """
 
 from __future__ import annotations
@@ -67,4 +67,5 @@ def _parida() -> nn.Sequential:
 def _resnet18() -> nn.Module:
     import timm
 
-    return timm.create_model("resnet18", in_chans=2, num_classes=0, global_pool="")
+    # With its last gains at zero, as timm has them, the blocks would get no gradient at first.
+    return timm.create_model("resnet18", in_chans=2, num_classes=0, global_pool="", zero_init_last=False)

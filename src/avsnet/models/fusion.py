@@ -93,7 +93,8 @@ class Tokens(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.query = nn.Conv2d(channels, width, 1)
-        self.key_value = nn.Linear(width, 2 * width)
+        # A bias of the keys would leave the softmax as it is, and one of the values is that of `expand`.
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
         self.expand = nn.Conv2d(width, channels, 1)
 
     def forward(self, x: Tensor, echo: Tensor) -> Tensor:

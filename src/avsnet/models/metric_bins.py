@@ -155,8 +155,8 @@ class MetricBins(nn.Module):
             disparity: (B, 1, H', W') the relative network's map, raw; where the settings take it.
 
         Returns:
-            `metric_depth` (B, 1, H / stride, W / stride) metres, float32; `bin_centers` (B, K, h, w) metres at the finest level;
-            `seed_centers` (B, K, H/32, W/32) metres.
+            `metric_depth` (B, 1, H / stride, W / stride) metres, float32; `bin_centers` (B, K, h, w) metres at the
+            finest level; `seed_centers` (B, K, H/32, W/32) metres.
         """
         x = self.conv2(bottleneck)
         embeddings = [self.seed_projector(x), *map(_apply, self.projectors, blocks)]
