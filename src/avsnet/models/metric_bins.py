@@ -146,7 +146,7 @@ class MetricBins(nn.Module):
     def spread_seeds(self) -> None:
         """Let unbounded seeds start from the hundredth of the depth range's end to its end, in even ratios.
 
-        As torch initialises them all start near ln 2 m, and those for 20 m have a long way to go. For fresh weights only.
+        For fresh weights: as torch initialises them all start near ln 2 m, and those for 20 m have a long way to go.
         """
         if self.settings.centers not in ("softplus", "hybrid2"):
             return
