@@ -120,14 +120,17 @@ def with_input_size(info: ModelInfo, size: tuple[int, int] | None) -> ModelInfo:
 
     Args:
         info: of the network.
-        size: (height, width) in pixels, multiples of `info.size_multiple`.
+        size: (height, width) in pixels, multiples of `info.size_multiple`; where that is None, only `info.size`.
 
     Raises:
         OptionError: no such size.
     """
     if size is None:
         return info
-    sides, multiple = tuple(size), info.size_multiple or 1
+    sides, multiple = tuple(size), info.size_multiple
+    if multiple is None and sides != info.size:
+        raise OptionError(f"input_size {size}: {info.name} takes {info.size} only")
+    multiple = multiple or 1
     if len(sides) != 2 or any(not isinstance(side, int) or side < 1 or side % multiple for side in sides):
         raise OptionError(f"input_size {size}: give (height, width) in whole pixels, multiples of {multiple}")
     return replace(info, size=sides, fit="exact")

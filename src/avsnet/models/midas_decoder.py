@@ -71,6 +71,11 @@ class MidasDecoder(nn.Module):
         blocks: channels of the fusion blocks' outputs, strides 16, 8, 4, 2.
     """
 
+    refinenet1: FusionBlock
+    refinenet2: FusionBlock
+    refinenet3: FusionBlock
+    refinenet4: FusionBlock
+
     def __init__(
         self,
         encoder: Sequence[int],

@@ -30,7 +30,7 @@ def load_midas(model: Network, weights: str | Path | None) -> Network:
     """Load weights in the published layout, strictly.
 
     Args:
-        model: a `Midas`, or anything with the same names; carries its `ModelInfo` as `info`.
+        model: a `Midas`; carries its `ModelInfo` as `info`.
         weights: None leaves the model as it is; "default"; a file; or a folder with a `model.safetensors`.
 
     Returns:
@@ -42,8 +42,22 @@ def load_midas(model: Network, weights: str | Path | None) -> Network:
     if weights is None:
         return model
     path = weights_file(model.info, weights)  # type: ignore[arg-type]
-    load_strictly(model, from_published(read_state_dict(path), model.state_dict()), path, unused=UNUSED)
+    load_midas_state(model, read_state_dict(path), path)
     return model
+
+
+def load_midas_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Load the entries of a published file of MiDaS, or those of our own network, strictly.
+
+    Args:
+        model: a `Midas`.
+        state: name -> tensor.
+        source: the file, for messages.
+
+    Raises:
+        ModelError: they are not of this network; it is as it was.
+    """
+    load_strictly(model, from_published(state, model.state_dict()), source, unused=UNUSED)
 
 
 def weights_file(info: ModelInfo, weights: str | Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -10,16 +12,19 @@ class StagesEncoder(nn.Module):
 
     Args:
         name: of timm's network: a Swin or Swin2 (Liu et al. 2021, 2022) or a Next-ViT (Li et al. 2022).
+        **options: further ones of it.
 
     Attributes:
         channels: of the maps at strides 4, 8, 16, 32.
     """
 
-    def __init__(self, name: str) -> None:
+    model: Any
+
+    def __init__(self, name: str, **options: Any) -> None:
         super().__init__()
         import timm
 
-        self.model = timm.create_model(name, num_classes=0)
+        self.model = timm.create_model(name, num_classes=0, **options)
         del self.model.norm, self.model.head
         self.channels = tuple(stage["num_chs"] for stage in self.model.feature_info)
         self.windowed = hasattr(self.model, "layers")

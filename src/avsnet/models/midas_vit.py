@@ -1,13 +1,14 @@
 """Plain vision transformers as encoders of MiDaS: BEiT (v3.1), ViT (DPT-Large) and ResNet with ViT (DPT-Hybrid).
 
-Ranftl et al., Vision Transformers for Dense Prediction (2021); Birkl et al., MiDaS v3.1 (2023). The backbones are timm's,
-without the final norm and classifier, which are never run; here their tokens become maps. Names are those of the
-published files.
+Ranftl et al., Vision Transformers for Dense Prediction (2021); Birkl et al., MiDaS v3.1 (2023). The backbones are
+timm's, without the final norm and classifier, which are never run; here their tokens become maps. Names are those of
+the published files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -65,14 +66,17 @@ class BeitEncoder(nn.Module):
         name: of timm's network.
         taps: the four blocks, counted from 0, whose tokens become maps.
         channels: of the maps at strides 4, 8, 16, 32.
+        **options: further ones of timm's network.
     """
 
-    def __init__(self, name: str, taps: Sequence[int], channels: Sequence[int]) -> None:
+    model: Any
+
+    def __init__(self, name: str, taps: Sequence[int], channels: Sequence[int], **options: Any) -> None:
         super().__init__()
         import timm
 
         # timm's tables know one size only: ours are passed to its blocks as a bias from outside.
-        self.model = timm.create_model(name, num_classes=0, use_rel_pos_bias=False)
+        self.model = timm.create_model(name, num_classes=0, use_rel_pos_bias=False, **options)
         del self.model.norm, self.model.fc_norm
         blocks = self.model.blocks
         self.relative_position = RelativePosition(
@@ -87,7 +91,7 @@ class BeitEncoder(nn.Module):
         grid = image.shape[2] // PATCH, image.shape[3] // PATCH
         patches = self.model.patch_embed.proj(image).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.model.cls_token.expand(len(image), -1, -1), patches], dim=1)
-        maps = []
+        maps: list[Tensor] = []
         for number, (block, bias) in enumerate(zip(self.model.blocks, self.relative_position(grid), strict=True)):
             tokens = block(tokens, shared_rel_pos_bias=bias)
             if number in self.taps:
@@ -96,20 +100,23 @@ class BeitEncoder(nn.Module):
 
 
 class VitEncoder(nn.Module):
-    """ViT (Dosovitskiy et al. 2020), on patches or on the maps of a ResNet: knows places by what is added to the tokens.
+    """ViT (Dosovitskiy et al. 2020), on patches or on the maps of a ResNet: knows places by what its tokens begin with.
 
     Args:
         name: of timm's network.
         taps: the blocks, counted from 0, whose tokens become the coarser maps; as many of the finer ones as are left
             are those of the ResNet's first stages.
         channels: of the maps at strides 4, 8, 16, 32.
+        **options: further ones of timm's network.
     """
 
-    def __init__(self, name: str, taps: Sequence[int], channels: Sequence[int]) -> None:
+    model: Any
+
+    def __init__(self, name: str, taps: Sequence[int], channels: Sequence[int], **options: Any) -> None:
         super().__init__()
         import timm
 
-        self.model = timm.create_model(name, num_classes=0)
+        self.model = timm.create_model(name, num_classes=0, **options)
         del self.model.norm
         self.taps, self.channels = tuple(taps), tuple(channels)
         for level, out in list(enumerate(channels, start=1))[-len(taps) :]:
@@ -117,7 +124,7 @@ class VitEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(B, 3, H, W) normalised -> maps at strides 4, 8, 16, 32."""
-        maps = []
+        maps: list[Tensor] = []
         embed, x = self.model.patch_embed, image
         if len(self.taps) < len(self.channels):
             x = embed.backbone.stem(x)
