@@ -250,3 +250,14 @@ def test_levels_and_attractors_must_agree():
         MetricBins(8, (8,) * 4, 4, depth_range=(2.0, 1.0))
     with pytest.raises(OptionError, match="give disparity"):
         small()(**features() | {"disparity": None})
+
+
+def test_spread_seeds_start_over_the_whole_range_in_even_ratios():
+    head = small()
+    head.spread_seeds()
+    with torch.no_grad():
+        head.seed_bin_regressor._net[2].weight.zero_()
+        seed = head(**features())["seed_centers"][0, :, 0, 0]
+    torch.testing.assert_close(seed[[0, -1]], torch.tensor([0.5, 12.0]), rtol=1e-4, atol=0.0)
+    ratios = seed[1:] / seed[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand(15), rtol=1e-3, atol=0.0)

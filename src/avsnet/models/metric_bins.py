@@ -143,6 +143,19 @@ class MetricBins(nn.Module):
         self.attractors = _attractors(settings)
         self.conditional_log_binomial = ConditionalLogBinomial(out_conv, settings)
 
+    def spread_seeds(self) -> None:
+        """Let unbounded seeds start from the hundredth of the depth range's end to its end, in even ratios.
+
+        For fresh weights: as torch initialises them all start near ln 2 m, and those for 20 m have a long way to go.
+        """
+        if self.settings.centers not in ("softplus", "hybrid2"):
+            return
+        low, high = self.depth_range
+        bias = self.seed_bin_regressor._net[2].bias
+        wanted = torch.logspace(math.log10(max(low, high / 100.0)), math.log10(high), len(bias), dtype=torch.float64)
+        with torch.no_grad():
+            bias.copy_(wanted + torch.log(-torch.expm1(-wanted)))  # the inverse of softplus
+
     def forward(
         self, bottleneck: Tensor, blocks: Sequence[Tensor], out_conv: Tensor, disparity: Tensor | None = None
     ) -> dict[str, Tensor]:
