@@ -7,7 +7,7 @@ import pytest
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.audio.rig import Rig
-from avsnet.rooms.recording import direct_response, echo_response, noise_spectrum, sweep_spectrum
+from avsnet.rooms.recording import noise_spectrum, responses, sweep_spectrum
 from avsnet.rooms.rig import RecordingRig
 
 LENGTH = 24_000
@@ -47,7 +47,7 @@ def test_a_rig_with_a_template_plays_it_as_it_is():
 
 
 def test_rumble_and_the_highest_frequencies_do_not_pass():
-    response = echo_response(FREQUENCY, RIG)
+    _, response = responses(FREQUENCY, RIG)
     assert response[0] == 0.0
     peak = decibels(response, RIG.resonance)
     assert decibels(response, 100.0) < peak - 25.0
@@ -57,7 +57,7 @@ def test_rumble_and_the_highest_frequencies_do_not_pass():
 
 def test_the_resonance_lifts_what_comes_from_ahead_and_the_direct_sound_less():
     rig = replace(RIG, resonance=4100.0)
-    echo, direct = echo_response(FREQUENCY, rig), direct_response(FREQUENCY, rig)
+    direct, echo = responses(FREQUENCY, rig)
     lift = echo[1:] / direct[1:]  # neither lets 0 Hz pass
     assert FREQUENCY[1:][np.argmax(lift)] == pytest.approx(4100.0, rel=0.02)
     assert lift.max() == pytest.approx(4.2 / 1.8, rel=0.01)

@@ -15,7 +15,7 @@ from avsnet.rooms.image_sources import Arrivals, direct_sound, mirror_reflection
 from avsnet.rooms.materials import AIR, BANDS
 from avsnet.rooms.ray_tracing import diffuse_rain
 from avsnet.rooms.raycast import RayCaster
-from avsnet.rooms.recording import direct_response, echo_response, noise_spectrum, sweep_spectrum
+from avsnet.rooms.recording import noise_spectrum, responses, sweep_spectrum
 from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.scene import Quads
 from avsnet.rooms.surfaces import Clutter, Surfaces
@@ -61,8 +61,9 @@ def record(
     length, frequency = _axis(samples)
     direct, echoes = _arrivals(quads, caster, camera, axes, rig, ray_seed, clutter, duration, rays)
     bank = _bank(frequency)
-    heard = _spectrum(echoes, rig, samples, length, bank) * echo_response(frequency, rig)
-    heard += _direct_spectrum(direct, rig, frequency, bank) * direct_response(frequency, rig)
+    colour_direct, colour = responses(frequency, rig)
+    heard = _spectrum(echoes, rig, samples, length, bank) * colour
+    heard += _direct_spectrum(direct, rig, samples, length, bank) * colour_direct
     heard *= sweep_spectrum(rig.geometry, length)
     heard += noise_spectrum(frequency, rig, noise_seed)
     waveform = irfft(rig.gain * heard, length)[:, :samples]
@@ -101,7 +102,8 @@ def impulse_response(
     length, frequency = _axis(samples)
     direct, echoes = _arrivals(quads, caster, camera, axes, rig, ray_seed, clutter, duration, rays)
     bank = _bank(frequency)
-    spectrum = _spectrum(echoes, rig, samples, length, bank) + _direct_spectrum(direct, rig, frequency, bank)
+    spectrum = _spectrum(echoes, rig, samples, length, bank)
+    spectrum += _direct_spectrum(direct, rig, samples, length, bank)
     return irfft(spectrum, length)[:, :samples].astype(np.float32)
 
 
@@ -141,21 +143,44 @@ def _spectrum(
     echoes: tuple[Arrivals, Arrivals], rig: RecordingRig, samples: int, length: int, bank: np.ndarray
 ) -> np.ndarray:
     """(2, F) spectrum of the arrivals on the recording's time axis: per band onto a grid, then through the bank."""
-    mirrors, rain = echoes
-    speed = rig.geometry.speed_of_sound
-    grid = _on_grid(mirrors, rig, samples, _SINC) + _on_grid(rain, rig, samples, 0)
-    metres = np.maximum(0.0, np.arange(samples) / SAMPLE_RATE - rig.start) * speed
-    grid = grid.reshape(2, samples, len(BANDS)) * np.exp(-0.5 * metres[:, None] * AIR).astype(np.float32)
+    mirrors, rain = ((arrivals, _sample(arrivals.length, rig)) for arrivals in echoes)
+    grid = _on_grid(mirrors[1], mirrors[0].ear, mirrors[0].amplitude, samples, _SINC)
+    grid += _on_grid(rain[1], rain[0].ear, rain[0].amplitude, samples, 0)
+    metres = np.maximum(0.0, np.arange(samples) / SAMPLE_RATE - rig.start) * rig.geometry.speed_of_sound
+    grid *= np.exp(-0.5 * metres[:, None] * AIR).astype(np.float32)
     spectra = rfft(np.ascontiguousarray(grid.transpose(0, 2, 1)), length)
     return np.einsum("ebf,bf->ef", spectra, bank)
 
 
-def _on_grid(arrivals: Arrivals, rig: RecordingRig, samples: int, reach: int) -> np.ndarray:
-    """(2 * samples, 8) float32: arrivals as windowed sincs `reach` samples to either side, or on the nearest sample.
+def _direct_spectrum(direct: Arrivals, rig: RecordingRig, samples: int, length: int, bank: np.ndarray) -> np.ndarray:
+    """(2, F) spectrum of the direct sound with what the rig's body throws back of it."""
+    delays, gains = (np.insert(rig.body[..., entry], 0, first, axis=1) for entry, first in ((0, 0.0), (1, 1.0)))
+    at = _sample(direct.length, rig)[:, None] + delays * SAMPLE_RATE
+    ear = np.repeat((0, 1), at.shape[1])
+    grid = _on_grid(at.ravel(), ear, gains.reshape(-1, 1), samples, _SINC)
+    return rfft(grid[..., 0], length) * (direct.amplitude @ bank)
+
+
+def _sample(metres: np.ndarray, rig: RecordingRig) -> np.ndarray:
+    """The fractional sample of the recording at which a path of so many metres arrives."""
+    return (rig.start + metres / rig.geometry.speed_of_sound) * SAMPLE_RATE
+
+
+def _on_grid(at: np.ndarray, ear: np.ndarray, amplitude: np.ndarray, samples: int, reach: int) -> np.ndarray:
+    """Arrivals as windowed sincs `reach` samples to either side, or on the nearest sample.
 
     The nearest sample is enough for rays: half a sample is far less than their scatter, and no band loses energy.
+
+    Args:
+        at: (P,) fractional samples.
+        ear: (P,) 0 or 1.
+        amplitude: (P, B).
+        samples: length of the grid; what lies outside is left out.
+        reach: samples; 0 = the nearest one alone.
+
+    Returns:
+        (2, samples, B) float32.
     """
-    at = (rig.start + arrivals.length / rig.geometry.speed_of_sound) * SAMPLE_RATE
     if reach:
         offset = np.arange(1 - reach, 1 + reach)
         first = np.floor(at).astype(np.int64)
@@ -165,20 +190,9 @@ def _on_grid(arrivals: Arrivals, rig: RecordingRig, samples: int, reach: int) ->
         offset, first, taps = np.zeros(1, dtype=np.int64), np.rint(at).astype(np.int64), np.ones((len(at), 1))
     index = first[:, None] + offset
     inside = (index >= 0) & (index < samples)
-    rows = np.where(inside, index + samples * arrivals.ear[:, None], 0).ravel()
+    rows = np.where(inside, index + samples * ear[:, None], 0).ravel()
     taps = np.where(inside, taps, 0.0).astype(np.float32).ravel()
-    # One column an arrival: the product adds each arrival's eight bands to the samples that it touches.
+    # One column an arrival: the product adds each arrival's bands to the samples that it touches.
     columns = np.arange(0, len(rows) + 1, len(offset))
-    placed = csc_array((taps, rows, columns), shape=(2 * samples, len(at)))
-    return placed @ arrivals.amplitude.astype(np.float32)
-
-
-def _direct_spectrum(direct: Arrivals, rig: RecordingRig, frequency: np.ndarray, bank: np.ndarray) -> np.ndarray:
-    """(2, F) spectrum of the direct sound at its exact time, with what the rig's body throws back of it."""
-    spectrum = np.empty((2, len(frequency)), dtype=np.complex128)
-    for ear in (0, 1):
-        times = rig.start + direct.length[ear] / rig.geometry.speed_of_sound + np.r_[0.0, rig.body[ear, :, 0]]
-        gains = np.r_[1.0, rig.body[ear, :, 1]]
-        spectrum[ear] = gains @ np.exp(-2j * np.pi * frequency * times[:, None])
-        spectrum[ear] *= direct.amplitude[ear] @ bank
-    return spectrum
+    placed = csc_array((taps, rows, columns), shape=(2 * samples, len(at))) @ amplitude.astype(np.float32)
+    return placed.reshape(2, samples, amplitude.shape[1])

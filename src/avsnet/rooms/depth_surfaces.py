@@ -137,7 +137,7 @@ def patches(depth: np.ndarray, intrinsics: np.ndarray, left: np.ndarray) -> np.n
             for _ in range(2):
                 if len(members) < 0.2 * _BLOCK**2:
                     break
-                middle = np.median(members[:, 2])
+                middle = np.sort(members[:, 2])[len(members) // 2]  # the mean of two would lie between surfaces
                 near = np.abs(members[:, 2] / middle - 1.0) < _CLUSTER
                 if near.sum() >= 0.2 * _BLOCK**2:
                     found.append(_patch(members[near], intrinsics))
@@ -157,7 +157,7 @@ def _patch(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     v /= max(np.linalg.norm(v), 1e-9)
     u = np.cross(v, normal)
     # As large as the pixels that see it, spread over the slanted surface.
-    area = len(points) * centre[2] ** 2 / (intrinsics[0, 0] * intrinsics[1, 1]) * ray[2] ** -1 / (-normal @ ray)
+    area = len(points) * centre[2] ** 2 / (intrinsics[0, 0] * intrinsics[1, 1]) * ray[2] / (-normal @ ray)
     spread = (points - centre) @ np.stack([u, v]).T
     width, height = np.maximum(spread.std(axis=0), 1e-9)
     side = np.sqrt(area * np.array([width / height, height / width]).clip(0.2, 5.0))

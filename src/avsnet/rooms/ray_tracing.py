@@ -16,7 +16,7 @@ from avsnet.rooms.rig import PlacedRig
 from avsnet.rooms.surfaces import Surfaces
 
 _BOUNCES = 60
-_THINNED = (4, 9, 17)  # after these bounces every second ray carries on, with twice the energy
+_THINNED = (3, 7, 13, 26)  # after these bounces every second ray carries on, with twice the energy
 _NEAREST = 0.15  # metres; a bounce nearer to an ear counts as this far, or single rays would stand out
 
 

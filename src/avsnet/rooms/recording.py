@@ -27,14 +27,26 @@ def sweep_spectrum(rig: Rig, length: int) -> np.ndarray:
     return rfft(played, length)
 
 
-def echo_response(frequency: np.ndarray, rig: RecordingRig) -> np.ndarray:
-    """(F,) amplitude with which rig and ears colour what comes back from the room."""
-    return _common(frequency) * (1.0 + 3.2 * _bump(frequency, rig.resonance, 0.42))
+def responses(frequency: np.ndarray, rig: RecordingRig) -> tuple[np.ndarray, np.ndarray]:
+    """How rig and ears colour sound.
 
+    High-pass 330 Hz and low-pass 9.5 kHz of second order, a lift at 16.5 kHz, a steep end at 19.2 kHz, and the ears'
+    resonance, of which the direct sound gets a quarter.
 
-def direct_response(frequency: np.ndarray, rig: RecordingRig) -> np.ndarray:
-    """(F,) amplitude with which they colour the direct sound."""
-    return _common(frequency) * (1.0 + _DIRECT_LIFT * 3.2 * _bump(frequency, rig.resonance, 0.42))
+    Args:
+        frequency: (F,) hertz.
+        rig: the rig.
+
+    Returns:
+        (F,) amplitude for the direct sound, (F,) amplitude for what comes back from the room.
+    """
+    with np.errstate(divide="ignore"):
+        high = 1.0 / (1.0 + (330.0 / frequency) ** 4)
+    low = 1.0 / (1.0 + (frequency / 9500.0) ** 4)
+    steep = 1.0 / (1.0 + (frequency / 19200.0) ** 40)
+    common = np.sqrt(high * low * steep) * (1.0 + 1.4 * _bump(frequency, 16500.0, 0.22))
+    lift = 3.2 * _bump(frequency, rig.resonance, 0.42)
+    return common * (1.0 + _DIRECT_LIFT * lift), common * (1.0 + lift)
 
 
 def noise_spectrum(frequency: np.ndarray, rig: RecordingRig, seed: int | np.random.SeedSequence) -> np.ndarray:
@@ -46,15 +58,6 @@ def noise_spectrum(frequency: np.ndarray, rig: RecordingRig, seed: int | np.rand
     shape *= rig.noise * length / np.sqrt(2.0 * np.sum(shape**2))
     normal = rng.standard_normal((2, 2, len(frequency)))
     return shape * (normal[0] + 1j * normal[1]) / np.sqrt(2.0)
-
-
-def _common(frequency: np.ndarray) -> np.ndarray:
-    """High-pass 330 Hz and low-pass 9.5 kHz of second order, a lift at 16.5 kHz, and a steep end at 19.2 kHz."""
-    with np.errstate(divide="ignore"):
-        high = 1.0 / np.sqrt(1.0 + (330.0 / frequency) ** 4)
-    low = 1.0 / np.sqrt(1.0 + (frequency / 9500.0) ** 4)
-    steep = 1.0 / np.sqrt(1.0 + (frequency / 19200.0) ** 40)
-    return high * low * steep * (1.0 + 1.4 * _bump(frequency, 16500.0, 0.22))
 
 
 def _bump(frequency: np.ndarray, centre: float, width: float) -> np.ndarray:
