@@ -81,9 +81,7 @@ class Jun2022(nn.Module):
     _mean: Tensor
     _std: Tensor
 
-    def __init__(
-        self, info: ModelInfo, decomposed: bool, residual: bool, weights: str | Path | None = None
-    ) -> None:
+    def __init__(self, info: ModelInfo, decomposed: bool, residual: bool, weights: str | Path | None = None) -> None:
         super().__init__()
         self.info = info
         self.inverse = decomposed

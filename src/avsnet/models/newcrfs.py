@@ -112,7 +112,9 @@ class NewCrfs(nn.Module):
         features = [variant.channels * 2**stage for stage in range(4)]
         self.backbone = _swin(variant)
         self.decoder = PyramidPooling(features[3], variant.crf_channels[3] // 2)
-        crfs = (WindowCrf(x, channels // 2, channels) for x, channels in zip(features, variant.crf_channels, strict=True))
+        crfs = (
+            WindowCrf(x, channels // 2, channels) for x, channels in zip(features, variant.crf_channels, strict=True)
+        )
         self.crf0, self.crf1, self.crf2, self.crf3 = crfs
         self.disp_head1 = nn.Sequential(OrderedDict(conv1=nn.Conv2d(variant.crf_channels[0], 1, 3, padding=1)))
         self.register_buffer("_mean", torch.tensor(MEAN).reshape(-1, 1, 1), persistent=False)
