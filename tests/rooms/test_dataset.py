@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from avsnet.audio.spectrogram import SpectrogramSettings
 from avsnet.data.sample import check_sample
 from avsnet.errors import OptionError
-from avsnet.rooms import dataset, sample
+from avsnet.rooms import cache, sample
 from avsnet.rooms.dataset import Rooms
 
 SMALL = {"size": (32, 40), "samples": 3000}
@@ -74,7 +74,7 @@ def test_the_cache_is_used_and_completed_and_never_taken_for_other_settings(fill
 
     root = filled.folder.parent
     assert filled.fill(progress=False) == 0
-    monkeypatch.setattr(dataset, "sample", refuse)
+    monkeypatch.setattr(cache, "sample", refuse)
     Rooms("offices", 3, cache=root, **SMALL)[2]
     for change in (
         {"size": (40, 32)},
@@ -94,11 +94,11 @@ def test_a_kill_leaves_no_half_sample(tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dataset.np, "save", die)
+    monkeypatch.setattr(cache.np, "save", die)
     with pytest.raises(KeyboardInterrupt):
         rooms.fill(progress=False)
     monkeypatch.undo()
-    assert not rooms._path(0, 0).exists()
+    assert not rooms.store.path(0, 0).exists()
     assert rooms.fill(progress=False) == 1
     check_sample(rooms[0])
 
@@ -108,7 +108,7 @@ def test_several_workers_fill_the_same_bytes(filled, tmp_path):
     rooms = Rooms("offices", 3, frames=(0, 100), cache=tmp_path, **SMALL)
     assert rooms.fill(workers=2, progress=False) == 6
     for seed, frame in rooms.items:
-        assert rooms._path(seed, frame).read_bytes() == filled._path(seed, frame).read_bytes()
+        assert rooms.store.path(seed, frame).read_bytes() == filled.store.path(seed, frame).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -289,3 +291,9 @@ def test_the_command_writes_a_data_set(tmp_path, capsys):
     assert [len(BatVisionV2(root, split)) for split in SPLITS] == [1, 1, 1]
     assert cli.main([*COMMAND, "--out", str(root), "--layout", "v2"]) == 0
     assert "0 samples made" in capsys.readouterr().out
+
+
+def test_workers_need_no_torch():
+    # It would take several times the memory of everything else in them.
+    code = "import sys, avsnet.rooms.writer, avsnet.rooms.cache; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
