@@ -19,7 +19,7 @@ _WALLS = ("plaster", "plaster", "concrete", "wood", "brick")
 _FLOORS = ("linoleum", "parquet", "carpet")
 _CEILINGS = ("ceiling_tile", "ceiling_tile", "plaster")
 _THINGS = ("wood", "wood", "upholstery", "door")
-_CLUTTER = ((0.15, 0.25), (0.3, 0.45))  # more than a made room's: what stands where the camera does not look
+_CLUTTER = ((0.15, 0.25), (0.3, 0.45))  # from, to: more than a made room's, which has its furniture
 
 _UPRIGHT, _LEVEL = 0.3, 0.7  # cosine between a plane's normal and the vertical, of walls and of floors
 _BOUNDS = 0.9  # cosine between a plane's normal and the side of the room that it may be
@@ -60,7 +60,7 @@ def room_of_depth(depth: np.ndarray, intrinsics: np.ndarray, seed: int | np.rand
 
 
 def clutter_of_depth(seed: int | np.random.SeedSequence) -> Clutter:
-    """What stands in the room but neither in the map nor in the guess: absorption 0.15 to 0.3, scattering 0.25 to 0.45."""
+    """What stands where the camera does not look: absorption 0.15 to 0.3, scattering 0.25 to 0.45."""
     absorption, scattering = np.random.default_rng(seed).uniform(*_CLUTTER)
     return Clutter(float(absorption), float(scattering))
 
