@@ -529,6 +529,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "models": models,
     "predict": predict,
+    "reproduce": reproduce,
     "scale": scale,
     "simulate": simulate,
     "train": train,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from avsnet.audio.hearing import AudioSettings, hear
 from avsnet.errors import EchoError, ModelError, OptionError, SampleError
-from avsnet.models import midas_v3, midas_v21  # noqa: F401  registers the encoders
+from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F401  registers the encoders
 from avsnet.models.echo_encoder import EchoEncoder
 from avsnet.models.fusion import Fusion
 from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
