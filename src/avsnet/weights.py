@@ -28,6 +28,26 @@ _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _NAMED = 3  # keys named in a message
 
 
+class _Skipped:
+    """What stands for an array or number of NumPy, of which some files hold counters: it takes all and does nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_NUMPY = [
+    type(name, (_Skipped,), {"__module__": module})
+    for module, name in (
+        *((f"numpy.{part}.multiarray", name) for part in ("core", "_core") for name in ("_reconstruct", "scalar")),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+    )
+]
+
+
 def cache_folder() -> Path:
     """Where weights that were fetched lie: `AVSNET_CACHE`, or the user's cache folder."""
     import pooch
@@ -70,7 +90,7 @@ def read_entries(path: str | Path) -> dict[str, Any]:
         path: safetensors, or what `torch.save` wrote.
 
     Returns:
-        Its top-level dict, on the CPU, as stored.
+        Its top-level dict, on the CPU, as stored; what NumPy wrote into it is there, but empty.
 
     Raises:
         ModelError: the file is missing, truncated, no weight file, or holds Python objects beside tensors.
@@ -83,7 +103,7 @@ def read_entries(path: str | Path) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
             warnings.simplefilter("ignore")
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
