@@ -415,16 +415,23 @@ def test_models_is_honest_about_an_empty_list(capsys, monkeypatch):
     assert "No network of its own is registered yet" in shown and "onnx:PATH" in shown
 
 
-def test_models_shows_kind_parameters_licences_and_source(capsys, monkeypatch):
+def test_models_shows_kind_parameters_licences_source_and_where_weights_are(capsys, monkeypatch, tmp_path):
     from avsnet.models import registry
 
     info = registry.ModelInfo("toy_net", "disparity", "MIT", "CC BY 4.0", "a test", parameters=1234567)
-    monkeypatch.setattr(registry, "_MODELS", {"toy_net": (info, lambda: None)})
+    twin = registry.ModelInfo("toy_twin", "disparity", "MIT", "MIT", "a test", published="a page")
+    entries = {one.name: (one, lambda: None) for one in (info, twin)}
+    monkeypatch.setattr(registry, "_MODELS", entries)
+    monkeypatch.setenv("AVSNET_CACHE", str(tmp_path))
+    (tmp_path / "toy_twin.pth").touch()
     assert cli.main(["models"]) == 0
-    head, row, *_ = capsys.readouterr().out.splitlines()
-    assert head.split() == ["name", "gives", "parameters", "code", "licence", "weights", "licence", "source"]
-    assert row.split() == ["toy_net", "disparity", "1,234,567", "MIT", "CC", "BY", "4.0", "a", "test"]
-    assert head.index("gives") == row.index("disparity") and head.index("source") == row.index("a test")
+    head, row, other, hint, _ = capsys.readouterr().out.splitlines()
+    columns = ("gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")
+    starts = [head.index(column) for column in columns]
+    cells = [line[start:].split("  ")[0] for line in (row, other) for start in starts]
+    assert cells[:7] == ["disparity", "1,234,567", "MIT", "CC BY 4.0", "no", "nowhere", "a test"]
+    assert cells[7:] == ["disparity", "unknown", "MIT", "MIT", "yes", "a page", "a test"]
+    assert str(tmp_path) in hint
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(capsys, monkeypatch):

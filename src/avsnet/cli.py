@@ -468,17 +468,23 @@ def doctor() -> int:
 
 
 def models() -> int:
-    """List the depth models by name, with what they give and their licences."""
+    """List the depth models: what they give, their licences, where weights are published, which are on this disk."""
     from avsnet.models.registry import PREFIX_FORMS, list_models, model_info
+    from avsnet.weights import PACKAGED, cache_folder, find_weights
 
-    names = list_models()
-    rows = [("name", "gives", "parameters", "code licence", "weights licence", "source")]
-    for info in map(model_info, names):
+    rows = [("name", "gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")]
+    for info in map(model_info, list_models()):
         count = "unknown" if info.parameters is None else f"{info.parameters:,}"
-        rows.append((info.name, info.output, count, info.code_licence, info.weights_licence, info.source))
+        weights = find_weights(info.name)
+        here = "no" if weights is None else "packaged" if weights.parent == PACKAGED else "yes"
+        published = info.published or "nowhere"
+        rows.append(
+            (info.name, info.output, count, info.code_licence, info.weights_licence, here, published, info.source)
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if names:
+    if len(rows) > 1:
         print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+        print(f"Published weights belong in {cache_folder()}, a file or folder under the model's name.")
     else:
         print("No network of its own is registered yet.")
     print("Networks of others, by prefix: " + ", ".join(PREFIX_FORMS))
@@ -512,7 +518,7 @@ def _model(name: str, output: str | None, layout: str | None, size: str | None) 
         from avsnet.models.avsnet import load_folder
 
         return load_folder(name)
-    size_option = "input_size" if name.startswith("huggingface:") else "size"
+    size_option = "size" if name.startswith("onnx:") else "input_size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):
