@@ -64,6 +64,10 @@ def grey():
     return np.full((6, 8, 3), 128, dtype=np.uint8)
 
 
+def by_ear(intrinsics):
+    return {"scale_from": "ranging", "sample_rate": RATE, "intrinsics": intrinsics}
+
+
 def ramp(height=6, width=8):
     return 1.0 + np.arange(height * width, dtype=np.float32).reshape(height, width)
 
@@ -76,7 +80,13 @@ def test_an_echo_brings_any_kind_of_map_to_metres(room, kind):
     image, truth, intrinsics, waveform = room
     values = 5.0 / truth if kind == "disparity" else truth / 2.5
     prediction, hearing = predict_and_hear(
-        image, waveform, depth_model=Toy(values, kind), sample_rate=RATE, intrinsics=intrinsics, rig=Rig(origin="known")
+        image,
+        waveform,
+        depth_model=Toy(values, kind),
+        scale_from="ranging",
+        sample_rate=RATE,
+        intrinsics=intrinsics,
+        rig=Rig(origin="known"),
     )
     assert prediction.scale_source == "ranging" and prediction.kind == kind
     assert np.median(np.abs(np.log(prediction.depth / truth))) < 0.05
@@ -90,7 +100,9 @@ def test_an_echo_brings_any_kind_of_map_to_metres(room, kind):
 
 def test_what_was_assumed_is_said(room):
     image, truth, _, waveform = room
-    prediction = avsnet.predict(image, waveform, depth_model=Toy(truth, "metric_depth"), sample_rate=RATE)
+    prediction = avsnet.predict(
+        image, waveform, depth_model=Toy(truth, "metric_depth"), scale_from="ranging", sample_rate=RATE
+    )
     assert prediction.assumptions[0] == "field of view assumed: 70 degrees horizontal"
     assert prediction.assumptions[1].startswith("rig assumed: speaker to ear") and len(prediction.assumptions) == 2
     assert np.allclose(prediction.intrinsics, intrinsics_from_fov(128, 96, 70.0))
@@ -98,18 +110,14 @@ def test_what_was_assumed_is_said(room):
 
 def test_one_microphone_works_with_a_warning(room):
     image, truth, intrinsics, waveform = room
-    prediction = avsnet.predict(
-        image, waveform[:1], depth_model=Toy(truth / 2.5), sample_rate=RATE, intrinsics=intrinsics
-    )
+    prediction = avsnet.predict(image, waveform[:1], depth_model=Toy(truth / 2.5), **by_ear(intrinsics))
     assert prediction.scale == pytest.approx(2.5, rel=0.05)
     assert any("one microphone" in text for text in prediction.warnings)
 
 
 def test_a_clipped_echo_works_with_a_warning(room):
     image, truth, intrinsics, waveform = room
-    prediction = avsnet.predict(
-        image, waveform.clip(-0.2, 0.2), depth_model=Toy(truth / 2.5), sample_rate=RATE, intrinsics=intrinsics
-    )
+    prediction = avsnet.predict(image, waveform.clip(-0.2, 0.2), depth_model=Toy(truth / 2.5), **by_ear(intrinsics))
     assert prediction.scale == pytest.approx(2.5, rel=0.05)
     assert any(text.startswith("clipped") for text in prediction.warnings)
 
@@ -118,8 +126,10 @@ def test_an_echo_file_gives_what_its_array_gives(room, tmp_path):
     image, truth, intrinsics, waveform = room
     soundfile.write(tmp_path / "a.wav", waveform.T, RATE, subtype="FLOAT")
     model = Toy(truth / 2.5)
-    from_file = avsnet.predict(image, tmp_path / "a.wav", depth_model=model, intrinsics=intrinsics)
-    from_array = avsnet.predict(image, waveform, depth_model=model, sample_rate=RATE, intrinsics=intrinsics)
+    from_array = avsnet.predict(image, waveform, depth_model=model, **by_ear(intrinsics))
+    from_file = avsnet.predict(
+        image, tmp_path / "a.wav", depth_model=model, scale_from="ranging", intrinsics=intrinsics
+    )
     assert from_file.scale == from_array.scale
     with pytest.raises(OptionError, match="leave out sample_rate 48000"):
         avsnet.predict(image, tmp_path / "a.wav", depth_model=model, sample_rate=48_000)
@@ -157,16 +167,11 @@ def test_an_echo_that_was_not_needed_is_mentioned(room, grey):
 # Where the scale comes from
 
 
-def test_a_metric_model_without_an_echo_is_left_as_it_is(grey):
-    prediction = avsnet.predict(grey, depth_model=Toy(ramp(), "metric_depth"))
+def test_a_metric_model_with_scale_none_is_left_as_it_is(grey):
+    prediction = avsnet.predict(grey, depth_model=Toy(ramp(), "metric_depth"), scale_from="none")
     assert np.array_equal(prediction.depth, ramp()) and prediction.depth.dtype == np.float32
     assert (prediction.scale, prediction.shift, prediction.scale_source) == (1.0, 0.0, "none")
     assert prediction.warnings == () and prediction.version == avsnet.__version__
-
-
-def test_a_relative_model_without_a_scale_names_the_ways_to_one(grey):
-    with pytest.raises(OptionError, match=r"echo.*known:x,y,metres.*none"):
-        avsnet.predict(grey, depth_model=Toy(ramp()))
 
 
 def test_a_relative_model_with_scale_none_says_that_these_are_no_metres(grey):
@@ -176,8 +181,8 @@ def test_a_relative_model_with_scale_none_says_that_these_are_no_metres(grey):
 
 
 @pytest.mark.parametrize("kind", ["affine_depth", "affine_disparity"])
-@pytest.mark.parametrize("scale_from", ["auto", "none", "known:1,1,2"])
-def test_an_affine_model_is_refused(grey, kind, scale_from):
+@pytest.mark.parametrize("scale_from", ["none", "known:1,1,2"])
+def test_an_affine_model_is_refused_where_nothing_sets_its_shift(grey, kind, scale_from):
     with pytest.raises(OptionError, match="shift"):
         avsnet.predict(grey, depth_model=Toy(ramp(), kind), scale_from=scale_from)
 
@@ -239,7 +244,7 @@ def test_a_file_a_pil_picture_and_an_array_are_the_same_picture(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     for image in (pixels, Image.fromarray(pixels), tmp_path / "a.png", str(tmp_path / "a.png")):
         model = Toy(ramp(), "metric_depth")
-        avsnet.predict(image, depth_model=model)
+        avsnet.predict(image, depth_model=model, scale_from="none")
         assert torch.equal(model.seen, torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255.0)
 
 
@@ -256,7 +261,7 @@ def test_a_file_a_pil_picture_and_an_array_are_the_same_picture(tmp_path):
 )
 def test_what_is_no_picture_is_an_image_error(image):
     with pytest.raises(ImageError):
-        avsnet.predict(image, depth_model=Toy(ramp(), "metric_depth"))
+        avsnet.predict(image, depth_model=Toy(ramp(), "metric_depth"), scale_from="none")
 
 
 def test_intrinsics_come_from_an_array_a_file_or_a_field_of_view(grey, tmp_path):
@@ -266,13 +271,13 @@ def test_intrinsics_come_from_an_array_a_file_or_a_field_of_view(grey, tmp_path)
     entries = {"width": 80, "height": 60, "fx": large[0, 0], "fy": large[1, 1], "cx": large[0, 2], "cy": large[1, 2]}
     (tmp_path / "camera.json").write_text(json.dumps(entries))
     for given in ({"intrinsics": camera}, {"intrinsics": tmp_path / "camera.json"}, {"fov": 80.0}):
-        prediction = avsnet.predict(grey, depth_model=model, **given)
+        prediction = avsnet.predict(grey, depth_model=model, scale_from="none", **given)
         assert np.allclose(prediction.intrinsics, camera) and prediction.assumptions == ()
     with pytest.raises(OptionError, match="leave out fov"):
-        avsnet.predict(grey, depth_model=model, intrinsics=camera, fov=80.0)
+        avsnet.predict(grey, depth_model=model, scale_from="none", intrinsics=camera, fov=80.0)
     for given in ({"intrinsics": np.eye(2)}, {"intrinsics": tmp_path / "none.json"}, {"fov": 180.0}, {"rig": "none"}):
         with pytest.raises(CalibrationError):
-            avsnet.predict(grey, depth_model=model, **given)
+            avsnet.predict(grey, depth_model=model, scale_from="none", **given)
 
 
 # The model
@@ -280,7 +285,7 @@ def test_intrinsics_come_from_an_array_a_file_or_a_field_of_view(grey, tmp_path)
 
 def test_a_network_with_its_own_size_is_resized_to_and_back(grey):
     model = Toy([[1.0, 3.0]], "metric_depth", size=(4, 10), multiple=None)
-    prediction = avsnet.predict(grey, depth_model=model)
+    prediction = avsnet.predict(grey, depth_model=model, scale_from="none")
     assert model.seen.shape == (1, 3, 4, 10) and prediction.depth.shape == (6, 8)
     assert prediction.depth[0, 0] == 1.0 and prediction.depth[0, -1] == 3.0
 
@@ -288,7 +293,7 @@ def test_a_network_with_its_own_size_is_resized_to_and_back(grey):
 @pytest.mark.parametrize(("multiple", "size"), [(1, (6, 8)), (4, (8, 8)), (5, (5, 10)), (32, (32, 32))])
 def test_a_network_that_takes_any_multiple_gets_the_one_nearest_to_the_picture(grey, multiple, size):
     model = Toy(ramp(), "metric_depth", multiple=multiple)
-    avsnet.predict(grey, depth_model=model)
+    avsnet.predict(grey, depth_model=model, scale_from="none")
     assert model.seen.shape[2:] == size
 
 
@@ -302,7 +307,7 @@ def test_disparity_is_resized_before_it_is_inverted(grey):
 def test_a_module_in_training_mode_is_run_in_eval_mode_and_given_back_as_it_was(grey):
     model = Toy(ramp(), "metric_depth")
     model.dropout.eval()
-    assert np.array_equal(avsnet.predict(grey, depth_model=model).depth, ramp())
+    assert np.array_equal(avsnet.predict(grey, depth_model=model, scale_from="none").depth, ramp())
     assert model.training and not model.dropout.training
 
 
@@ -317,7 +322,7 @@ def test_a_module_in_training_mode_is_run_in_eval_mode_and_given_back_as_it_was(
 )
 def test_a_map_that_is_no_depth_is_refused(grey, values, error):
     with pytest.raises(error, match="toy"):
-        avsnet.predict(grey, depth_model=Toy(values, "metric_depth"))
+        avsnet.predict(grey, depth_model=Toy(values, "metric_depth"), scale_from="none")
 
 
 def test_a_module_that_breaks_the_contract_is_refused(grey):
@@ -328,10 +333,10 @@ def test_a_module_that_breaks_the_contract_is_refused(grey):
     model = Toy(ramp(), "metric_depth")
     model.values = model.values[0]
     with pytest.raises(ModelError, match="shape"):
-        avsnet.predict(grey, depth_model=model)
+        avsnet.predict(grey, depth_model=model, scale_from="none")
     model.values = None
     with pytest.raises(ModelError, match="fails on a picture of 8 x 6"):
-        avsnet.predict(grey, depth_model=model)
+        avsnet.predict(grey, depth_model=model, scale_from="none")
 
 
 def test_a_name_is_loaded_once_per_process_and_an_unknown_one_is_told(grey, tmp_path, monkeypatch):
@@ -343,10 +348,10 @@ def test_a_name_is_loaded_once_per_process_and_an_unknown_one_is_told(grey, tmp_
     graph = helper.make_graph([node], "toy", [image], [values], [axes])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
     path.with_suffix(".json").write_text('{"output": "metric_depth", "layout": "NCHW", "size": [6, 8]}')
-    first = avsnet.predict(grey, depth_model=f"onnx:{path}")
+    first = avsnet.predict(grey, depth_model=f"onnx:{path}", scale_from="none")
     assert np.allclose(first.depth, 128 / 255) and len(first.weights_hash) == 12
     path.unlink()
-    assert np.array_equal(avsnet.predict(grey, depth_model=f"onnx:{path}").depth, first.depth)
+    assert np.array_equal(avsnet.predict(grey, depth_model=f"onnx:{path}", scale_from="none").depth, first.depth)
     with pytest.raises(ModelError, match="unknown model 'depth_anyone'; near it"):
         avsnet.predict(grey, depth_model="depth_anyone")
 
@@ -401,7 +406,7 @@ def test_a_recording_without_any_echo_gives_no_metres(room):
     direct = np.random.default_rng(0).normal(size=(2, 13_230)) * 1e-3
     direct[:, 300:432] += 0.5 * sweep()
     with pytest.raises(EchoError, match="no echo"):
-        predict(image, direct, depth_model=Toy(truth / 2.5, "relative_depth"), sample_rate=RATE, intrinsics=intrinsics)
+        predict(image, direct, depth_model=Toy(truth / 2.5), **by_ear(intrinsics))
 
 
 def test_a_picture_very_tall_and_narrow_needs_no_more_memory_than_a_square_one():

@@ -1,8 +1,9 @@
-"""One factor from a depth map's own unit to metres: by an echo, by a known distance, or by the model itself."""
+"""From a depth map's own unit to metres: by an AVS-Net, by an echo, by a known distance, or by the model itself."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -11,9 +12,10 @@ import numpy as np
 from avsnet.audio.ranging import RangeProfile, range_profile
 from avsnet.audio.rig import Rig
 from avsnet.echo_scale import Arrival, EchoScale, scale_from_echo
-from avsnet.errors import AudioError, EchoError, OptionError
+from avsnet.errors import AudioError, DepthError, EchoError, OptionError
 from avsnet.io import Recording
 from avsnet.prediction import Prediction
+from avsnet.scaling import scale_depth
 
 _PROFILE_RANGE = 12.0  # metres; farther where a plane was heard farther away
 _FARTHEST_KNOWN = 10_000.0  # metres
@@ -44,19 +46,21 @@ def to_metres(
     kind: str,
     model: str,
     weights_hash: str | None = None,
+    warnings: Sequence[str] = (),
 ) -> tuple[Prediction, Hearing | None]:
     """Scale a depth map by one factor and say where it is from.
 
     Args:
         depth: (H, W) in the model's unit, 0 = unknown.
         source: where the metres come from, as `scale_source` decides it.
-        recording: the echo; None for none.
+        recording: the echo; None for none, or where the depth model has used it.
         camera: (3, 3) pixels of the map.
         rig: where speaker and ears sit; None assumes the default rig.
         assumptions: what was assumed so far.
         kind: what the model's numbers meant; the scale of a metric one is searched near 1.
         model: its name.
         weights_hash: of its weights.
+        warnings: of what was done so far.
 
     Returns:
         The prediction, and what was heard: None unless the scale came from ranging.
@@ -68,16 +72,17 @@ def to_metres(
         OptionError: a known pixel whose depth the model does not know.
     """
     scale, confidence, hearing = 1.0, None, None
-    warnings: list[str] = []
+    warnings = list(warnings)
     if source == "ranging" and recording is not None:
         found, hearing = _range(depth, camera, recording, rig, kind == "metric_depth")
         scale, confidence = found.scale, found.confidence
-        about_rig, *warnings = found.warnings
+        about_rig, *more = found.warnings
+        warnings += more
         assumptions = [*assumptions, about_rig]
     elif source.startswith("known:"):
         scale = _known_scale(depth, source)
     elif kind != "metric_depth":
-        warnings = [f"not metres: {model} gives {kind}, and nothing set its scale"]
+        warnings += [f"not metres: {model} gives {kind}, and nothing set its scale"]
     if recording is not None and source != "ranging":
         warnings.append(f"the echo was not used: the scale is from {source}")
     prediction = Prediction(
@@ -96,6 +101,59 @@ def to_metres(
         assumptions=tuple(assumptions),
     )
     return prediction, hearing
+
+
+def by_network(
+    values: np.ndarray,
+    reference: np.ndarray,
+    source: str,
+    camera: np.ndarray,
+    *,
+    assumptions: list[str],
+    kind: str,
+    model: str,
+    weights_hash: str | None = None,
+    warnings: Sequence[str] = (),
+) -> Prediction:
+    """Scale a model's map by the pseudo-dense metric depth of an AVS-Net (the paper's stage two).
+
+    The rule is the paper's, M = R median(Mp) / median(R); a map whose shift is open takes the least-squares fit of
+    scale and shift over all pixels.
+
+    Args:
+        values: (H, W) what the model gave; its numbers mean `kind`.
+        reference: (H, W) metres, Mp.
+        source: the AVS-Net's name or folder.
+        camera: (3, 3) pixels of the map.
+        assumptions: what was assumed so far.
+        kind: what the model's numbers meant.
+        model: its name.
+        weights_hash: of its weights.
+        warnings: of what was done so far.
+
+    Raises:
+        DepthError: no usable pixel, or a map that no positive scale brings to the reference.
+    """
+    method = "affine" if kind.startswith("affine") else "median"
+    try:
+        scaled = scale_depth(values, reference, kind=kind, method=method)
+    except DepthError as error:
+        raise DepthError(f"{model}: {error}") from None
+    where = " by affine in inverse depth" if scaled.space == "inverse depth" else " by affine" if scaled.shift else ""
+    return Prediction(
+        depth=scaled.depth,
+        kind=kind,
+        scale=scaled.scale,
+        shift=scaled.shift,
+        valid=scaled.depth > 0.0,
+        intrinsics=camera,
+        model=model,
+        weights_hash=weights_hash,
+        scale_source=source + where,
+        version=avsnet_version(),
+        warnings=tuple(warnings),
+        assumptions=tuple(assumptions),
+    )
 
 
 def _range(

@@ -1,11 +1,16 @@
-"""One picture, and one echo where there is one, to depth in metres: the main job as one function."""
+"""One picture, and one echo where there is one, to depth in metres: the main job as one function.
+
+An AVS-Net gives metres itself. Any other model gives the shape, and an AVS-Net, the time of flight of the echo or one
+known distance gives the scale.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avsnet.errors import DepthError, ModelError, OptionError
 
@@ -24,31 +29,41 @@ if TYPE_CHECKING:
 ASSUMED_FOV = 70.0
 """Degrees, horizontal: what most phone and web cameras have; taken where no camera is given, and said so."""
 
-SCALE_SOURCES = ("auto", "none", "ranging", "known:x,y,metres")
+DEFAULT_MODEL = "avsnet_tiny_av"
+"""The network that comes with the package; its visual twin ends in _v."""
+
+SCALE_SOURCES = ("auto", "none", "ranging", "known:x,y,metres", "an AVS-Net by name or folder")
 """Where the metres can come from."""
+
+_AVSNET = re.compile(r"avsnet_\w+_(av|v)")
 
 
 def predict(
     image: str | Path | Image.Image | np.ndarray,
     echo: str | Path | np.ndarray | None = None,
     *,
-    depth_model: str | torch.nn.Module,
+    depth_model: str | torch.nn.Module = DEFAULT_MODEL,
     scale_from: str = "auto",
     sample_rate: int | None = None,
     intrinsics: str | Path | np.ndarray | None = None,
     rig: str | Path | Rig | None = None,
     fov: float | None = None,
 ) -> Prediction:
-    """Depth of a picture in metres: the shape from any depth model, the scale from an echo or a known distance.
+    """Depth of a picture in metres: the shape from any depth model, the scale from an AVS-Net, an echo or a distance.
+
+    An echo that a network cannot use (silent, too short, clipped, of one ear) leads to a warning in the prediction,
+    and to metres by sight alone where the network was trained for that.
 
     Args:
         image: a file, a PIL picture, or (H, W, 3) uint8 RGB.
         echo: a WAV file, or (2, N) floats in -1..1, left ear first, with their `sample_rate`; (1, N) works too.
-        depth_model: a name for `create_model`, loaded with its default weights once per process; or a module
-            that keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
-        scale_from: `"ranging"`: the time of flight of the echo. `"known:x,y,metres"`: the depth along the
-            optical axis at pixel x, y of this picture. `"none"`: the model's own metres, or its own units with
-            a warning. `"auto"`: ranging if there is an echo, else none if the model is metric.
+        depth_model: a name for `create_model`, loaded with its default weights once per process; the folder of a
+            saved AVS-Net; or a module that keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
+        scale_from: the name or folder of an AVS-Net: the paper's rule, M = R median(Mp) / median(R), and for a model
+            whose shift is open the least-squares fit of both. `"ranging"`: the time of flight of the echo.
+            `"known:x,y,metres"`: the depth along the optical axis at pixel x, y of this picture. `"none"`: the model's
+            own metres, or its own units with a warning. `"auto"`: none for an AVS-Net itself, else the packaged
+            AVS-Net; without an echo the visual one, with a warning.
         sample_rate: hertz of an echo given as an array; a file brings its own.
         intrinsics: (3, 3) pixels of this picture, or a file for `avsnet.geometry.read_intrinsics`.
         rig: where speaker and ears sit, or its `rig.json`; None assumes the default rig and says so.
@@ -60,8 +75,9 @@ def predict(
     Raises:
         ImageError: no picture, or a broken one.
         AudioError: no recording, or a broken one.
-        EchoError: a recording that gives no scale: silent, no direct sound, too short, ambiguous.
-        ModelError: a model that is unknown or fails.
+        EchoError: a recording that gives no scale: silent, no direct sound, too short, ambiguous; with ranging, or a
+            network that cannot do without.
+        ModelError: a model that is unknown, has no weights here, or fails.
         DepthError: the model's map has no usable pixel, or no plane to hear.
         CalibrationError: intrinsics, field of view or rig make no sense.
         OptionError: an option outside what it allows, or no way to a scale.
@@ -82,7 +98,7 @@ def predict_and_hear(
     image: str | Path | Image.Image | np.ndarray,
     echo: str | Path | np.ndarray | None = None,
     *,
-    depth_model: str | torch.nn.Module,
+    depth_model: str | torch.nn.Module = DEFAULT_MODEL,
     scale_from: str = "auto",
     sample_rate: int | None = None,
     intrinsics: str | Path | np.ndarray | None = None,
@@ -91,7 +107,9 @@ def predict_and_hear(
 ) -> tuple[Prediction, Hearing | None]:
     """As `predict`, and beside it what was heard: None unless the scale came from ranging."""
     from avsnet.audio.rig import Rig
-    from avsnet.metres import known_pixel, to_metres
+    from avsnet.listening import hears, sound_for
+    from avsnet.metres import by_network, known_pixel, to_metres
+    from avsnet.models.infer import infer
 
     picture = _picture(image)
     recording = None if echo is None else _recording(echo, sample_rate)
@@ -103,18 +121,26 @@ def predict_and_hear(
         rig = Rig.from_json(rig)
     if source.startswith("known:"):
         known_pixel(source, picture.shape[:2])  # what is outside the picture is refused before the work
-
-    return to_metres(
-        _depth(model, picture),
-        source,
-        recording,
-        camera,
-        rig,
-        assumptions=assumptions,
-        kind=info.output,
-        model=info.name,
-        weights_hash=getattr(model, "weights_hash", None),
-    )
+    provenance: Any = {
+        "kind": info.output,
+        "model": info.name,
+        "weights_hash": getattr(model, "weights_hash", None),
+        "assumptions": assumptions,
+    }
+    sound, warnings = sound_for(model, recording, rig)
+    values = infer(model, picture, **sound)
+    if not is_avsnet(source):
+        depth = _as_depth(values, info)
+        unused = None if hears(model) else recording  # what the depth model heard is no longer idle
+        heard_for_scale = recording if source == "ranging" else unused
+        return to_metres(depth, source, heard_for_scale, camera, rig, warnings=warnings, **provenance)
+    network = _loaded(source)
+    sound, more = sound_for(network, recording, rig)
+    if not hears(network):
+        reason = "no echo: the scale is from" if recording is None else "the echo was not used:"
+        more = [f"{reason} {source}{', which' if recording is None else ''} only sees"]
+    reference = infer(network, picture, **sound)
+    return by_network(values, reference, source, camera, warnings=[*warnings, *more], **provenance), None
 
 
 def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
@@ -126,25 +152,23 @@ def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
         hears: whether there is an echo.
 
     Returns:
-        `"none"`, `"ranging"` or `"known:x,y,metres"`.
+        `"none"`, `"ranging"`, `"known:x,y,metres"`, or the name or folder of an AVS-Net, which is then loaded.
 
     Raises:
-        OptionError: an unknown source, ranging without an echo, a model that one factor cannot bring to metres,
-            or nothing at all that would set a scale.
+        OptionError: an unknown source, ranging without an echo, or a model that one factor cannot bring to metres.
+        ModelError: an AVS-Net without weights on this machine, or a folder that holds none.
     """
+    if scale_from == "auto":
+        own = info.name.startswith("avsnet_")
+        scale_from = "none" if own else DEFAULT_MODEL if hears else f"{DEFAULT_MODEL.removesuffix('_av')}_v"
+    if is_avsnet(scale_from):
+        _loaded(scale_from)
+        return scale_from
     if info.output.startswith("affine"):
         raise OptionError(
             f"{info.name} gives {info.output}: beside the scale it leaves a shift open, which neither an echo nor "
-            "one known distance sets; choose a model of depth or disparity, or see avsnet scale --reference"
-        )
-    if scale_from == "auto" and hears:
-        return "ranging"
-    if scale_from == "auto" and info.output == "metric_depth":
-        return "none"
-    if scale_from == "auto":
-        raise OptionError(
-            f"{info.name} gives {info.output}, which has no unit: give an echo, or the distance of one pixel as "
-            "scale_from known:x,y,metres; scale_from none keeps the model's own units"
+            "one known distance sets; take an AVS-Net as scale_from, a model of depth or disparity, or see "
+            "avsnet scale --reference"
         )
     if scale_from == "ranging" and not hears:
         raise OptionError("scale_from ranging needs an echo; give the recording")
@@ -157,12 +181,18 @@ def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
     return scale_from
 
 
+def is_avsnet(source: str) -> bool:
+    """Whether a source of the scale is an AVS-Net: its registered name, or a folder."""
+    return _AVSNET.fullmatch(source) is not None or os.path.isdir(source)
+
+
 @lru_cache(maxsize=4)
 def _loaded(name: str) -> torch.nn.Module:
-    """The model of this name with its default weights; the same module on every call."""
+    """The model of this name with its default weights, or the AVS-Net of this folder; one module for all calls."""
+    from avsnet.models.avsnet import load_folder
     from avsnet.models.registry import create_model
 
-    return create_model(name, weights="default")
+    return load_folder(name) if os.path.isdir(name) else create_model(name, weights="default")
 
 
 def _module(depth_model: str | torch.nn.Module) -> torch.nn.Module:
@@ -235,14 +265,12 @@ def camera_of(
     return intrinsics_from_fov(width, height, ASSUMED_FOV), [assumed]
 
 
-def _depth(model: torch.nn.Module, picture: np.ndarray) -> np.ndarray:
-    """(H, W) depth at the picture's size, in the model's unit, 0 = unknown."""
-    from avsnet.models.infer import infer
+def _as_depth(values: np.ndarray, info: ModelInfo) -> np.ndarray:
+    """(H, W) of the model's kind, at the picture's size -> depth in the model's unit, 0 = unknown."""
     from avsnet.scaling import as_depth
 
-    info: ModelInfo = model.info  # type: ignore[assignment]
     # Resized in its own kind: the mean of two disparities is not the disparity of the mean depth.
-    depth = as_depth(infer(model, picture), info.output)
+    depth = as_depth(values, info.output)
     if not (depth > 0.0).any():
         raise DepthError(f"{info.name}: gave no positive depth for this picture")
     return depth

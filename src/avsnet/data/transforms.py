@@ -42,7 +42,8 @@ def resize_nearest(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarr
     if size is None or size == values.shape:
         return np.array(values)
     rows, columns = (_centres(old, new) for old, new in zip(values.shape, size, strict=True))
-    return np.asarray(values[rows][:, columns])
+    # As a plain array: what NumPy adds to a mapped one costs more than the copy, and `take` is its fastest way.
+    return np.asarray(values)[rows].take(columns, axis=1)
 
 
 def resize_image(pixels: np.ndarray, size: tuple[int, int] | None) -> Tensor:
@@ -63,7 +64,7 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int] | None) -> Tensor:
     if size is not None and size != image.shape[1:]:
         # In uint8 because that is several times as fast as in float32, and no picture is finer.
         image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    return image.to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
+    return image.contiguous().float().div_(255.0)
 
 
 def load_image(path: str | Path, size: tuple[int, int] | None) -> Tensor:

@@ -213,9 +213,9 @@ def _canonical(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
             name = ".".join(shared.groups())
         elif numbered and int(numbered[1]) < len(order):
             name = f"decoder.convs.{order[int(numbered[1])]}.{numbered[2]}"
-        if name == key or name not in state:
+        if name == key:
             kept[key] = value
-        elif not torch.equal(value, state[name]):
+        elif name in state and not torch.equal(value, state[name]):
             raise ModelError(f"{path}: {key} is not {name}, of which it must be a copy; is it a published file?")
     return kept
 

@@ -115,7 +115,10 @@ def build(
     path = default_weights(info.name, info.published) if weights == "default" else Path(weights)
     checkpoint = read_checkpoint(path)
     state = checkpoint.state if adapt is None else adapt(checkpoint.state, path)
-    built = network(**_merged(network, info, path, checkpoint.options, given))
+    try:
+        built = network(**_merged(network, info, path, checkpoint.options, given))
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from None
     load_strictly(built, state, path, unused=unused)
     if "input_size" in given:
         built.info = sized(info, given["input_size"], network.smallest)  # type: ignore
@@ -131,7 +134,7 @@ def _merged(
     if unknown:
         raise ModelError(f"{path}: its config.json has the option {unknown[0]!r}, which {info.name} has not")
     if "input_size" not in stored | given:
-        raise OptionError(f"{path}: does not tell the size it was trained at; give input_size=(height, width)")
+        raise OptionError("does not tell the size it was trained at; give input_size=(height, width)")
     return given | stored | {key: value for key, value in given.items() if key != "input_size"}
 
 

@@ -135,6 +135,14 @@ def list_models() -> list[str]:
     return sorted(_MODELS)
 
 
+def registered(prefix: str = "") -> list[ModelInfo]:
+    """What is registered so far under names that begin with `prefix`, in the order of registration.
+
+    For a file of models that is built on the models of other files, which it has imported.
+    """
+    return [info for name, (info, _) in _MODELS.items() if name.startswith(prefix)]
+
+
 def model_info(name: str) -> ModelInfo:
     """What the model of this name is.
 

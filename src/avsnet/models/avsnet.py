@@ -1,0 +1,396 @@
+"""AVS-Net: a picture and the echo of one chirp to pseudo-dense metric depth.
+
+Source: "AVS-Net: Audio-Visual Scale Net for Self-supervised Monocular Metric Depth Estimation", stage one. A MiDaS
+encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the visual bottleneck, and metric bins
+(ZoeDepth) make metres of it. The visual-only network of the paper's tables is the same without the two parts that hear.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from avsnet.audio.hearing import AudioSettings, hear
+from avsnet.errors import EchoError, ModelError, OptionError, SampleError
+from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F401  registers the encoders
+from avsnet.models.echo_encoder import EchoEncoder
+from avsnet.models.fusion import Fusion
+from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
+from avsnet.models.midas import Midas
+from avsnet.models.midas_keys import UNUSED, from_published
+from avsnet.models.registry import ModelInfo, create_model, register_model, registered
+from avsnet.models.resize import checked_image
+from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
+
+ENCODERS = {info.name: info for info in registered("midas_")}
+"""The MiDaS networks that an AVS-Net can see with, by name."""
+
+NARROW = {
+    "embedding": 64,
+    "regressor_width": 64,
+    "projector_width": 64,
+    "attractor_width": 64,
+    "binomial_width": 32,
+    "stride": 2,
+}
+"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one."""
+
+_NARROW = 64
+_WEIGHTS = "model.safetensors"
+
+
+class AVSNet(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="avsnet",
+    license="apache-2.0",
+    tags=["depth-estimation", "echolocation"],
+):
+    """The network; its arguments are what `config.json` keeps beside the weights.
+
+    Args:
+        encoder: name of a MiDaS network, such as "midas_tiny".
+        fusion: a name in `avsnet.models.fusion.FUSIONS`, or "none" for the visual-only network.
+        input_size: (height, width) in pixels, multiples of the encoder's; None: the encoder's default.
+        min_depth: metres, the least that is measured.
+        max_depth: metres, the greatest; fresh bins spread over this range.
+        n_bins: K, bins of every pixel.
+        bins: further `BinSettings` by name.
+        echo_width: E, channels of the echo's vector or tokens; None: 512, fewer where the visual bottleneck is narrow.
+        echo_front: one of `avsnet.models.echo_encoder.FRONTS`.
+        echo_dropout: share of training echoes that are replaced by a learned nothing; above 0 the network also runs
+            without sound.
+        fusion_output: one of `avsnet.models.fusion.OUTPUTS`.
+        audio: `AudioSettings` by name that differ from their defaults.
+
+    Attributes:
+        info: its `ModelInfo`.
+        audio: its `AudioSettings`; None if it cannot hear.
+
+    Raises:
+        OptionError: an option is outside what it allows.
+        ModelError: an unknown encoder.
+    """
+
+    def __init__(
+        self,
+        encoder: str = "midas_tiny",
+        fusion: str = "bilinear",
+        input_size: tuple[int, int] | None = None,
+        min_depth: float = 0.1,
+        max_depth: float = 30.0,
+        n_bins: int = 64,
+        bins: dict[str, Any] | None = None,
+        echo_width: int | None = None,
+        echo_front: str = "parida",
+        echo_dropout: float = 0.1,
+        fusion_output: str = "residual",
+        audio: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0.0 <= echo_dropout < 1.0:
+            raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
+        base = _base(encoder)
+        self.info = replace(_info(base, fusion != "none"), parameters=None)
+        if input_size is not None:
+            self.info = replace(self.info, size=tuple(input_size))
+        if base.size_multiple is None and self.info.size != base.size:
+            raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
+        sized = {} if base.size_multiple is None else {"input_size": self.info.size}
+        self.midas: Midas = create_model(encoder, **sized)  # type: ignore[assignment]
+        channels = self.midas.channels
+        narrow = NARROW if channels.bottleneck <= _NARROW else {}
+        self.metric_bins = MetricBins(
+            channels.bottleneck,
+            channels.blocks,
+            channels.out_conv,
+            _settings(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
+            (min_depth, max_depth),
+        )
+        self.audio: AudioSettings | None = None
+        self.echo_dropout = 0.0
+        if fusion != "none":
+            width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
+            self.audio = _settings(AudioSettings, "audio", audio or {})
+            self.echo_dropout = echo_dropout
+            self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
+            self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
+            if echo_dropout:
+                self.echo_encoder.null = nn.Parameter(torch.zeros(width))
+        self.info = replace(self.info, parameters=sum(weight.numel() for weight in self.parameters()))
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """One pass; nothing is resized.
+
+        Args:
+            batch: `image` (B, 3, H, W) float 0..1 RGB of a size that is legal by `info`; and, for a network that
+                hears, `waveform` (B, 2, N) with its `sample_rate` in hertz, or `echo` (B, 2, F, T), the spectrogram as
+                `audio` makes it. A network trained with echo dropout also runs without them.
+
+        Returns:
+            `metric_depth` (B, 1, h, w) metres; `bin_centers` (B, K, h, w) and `seed_centers` (B, K, H/32, W/32)
+            metres; of a network that hears also `heard` (B,) bool, which rows' echoes were used.
+
+        Raises:
+            SampleError: no image, or one that is not legal; no sound, or one that is none, for a network that needs it.
+            EchoError: a recording without a direct sound, for a network that needs it.
+        """
+        image = checked_image(batch, self.info)
+        features = self.midas.features(image)
+        bottleneck, heard = features.bottleneck, {}
+        if self.audio is not None:
+            echo, rows = self._listen(batch, image)
+            bottleneck = self.fusion(bottleneck, echo)
+            heard = {"heard": rows}
+        return self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity) | heard
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters by how ZoeDepth's training sets their learning rates.
+
+        Returns:
+            "encoder", "relative_position", "decoder" of MiDaS, and "rest": bins, echo encoder and fusion.
+        """
+        groups = self.midas.parameter_groups()
+        rest = [weight for name, weight in self.named_parameters() if not name.startswith("midas.")]
+        return groups | {"rest": rest}
+
+    def _listen(self, batch: dict[str, Any], image: Tensor) -> tuple[Tensor, Tensor]:
+        """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
+        assert self.audio is not None
+        count, size = len(image), tuple(image.shape[2:])
+        null = getattr(self.echo_encoder, "null", None)
+        weight = self.echo_encoder.embed.weight
+        if batch.get("echo") is not None:
+            echo = self._checked_echo(batch["echo"], count, size)
+            heard = torch.ones(count, dtype=torch.bool, device=image.device)
+        elif batch.get("waveform") is not None:
+            if batch.get("sample_rate") is None:
+                raise SampleError("batch: 'waveform' has no 'sample_rate' beside it; give it in hertz, such as 44100")
+            with torch.no_grad():
+                echo, heard = hear(batch["waveform"], batch["sample_rate"], self.audio, size)
+            if len(echo) != count:
+                raise SampleError(f"batch: 'waveform' has {len(echo)} rows and 'image' {count}; give as many")
+        elif null is None:
+            raise SampleError(
+                f"batch: {self.info.name} needs a sound, 'waveform' with 'sample_rate', or 'echo'; trained with "
+                "echo_dropout it would also run without, and the network of the same name with _v sees only"
+            )
+        else:
+            return null.expand(count, *self._token_axis(), -1), image.new_zeros(count, dtype=torch.bool)
+        if null is None and not heard.all():
+            row = int((~heard).nonzero()[0])
+            raise EchoError(
+                f"row {row}: no echo in this recording (silent, no direct sound, or it ends within 10 ms of it); "
+                f"{self.info.name} was built without echo_dropout and cannot do without"
+            )
+        encoded = self.echo_encoder(echo.to(weight.dtype))
+        if null is not None:
+            kept = heard
+            if self.training:
+                kept = heard & (torch.rand(count, device=image.device) >= self.echo_dropout)
+            encoded = torch.where(kept.reshape(-1, *[1] * (encoded.ndim - 1)), encoded, null)
+        return encoded, heard
+
+    def _token_axis(self) -> tuple[int, ...]:
+        return (self.echo_encoder.cells[1],) if self.echo_encoder.tokens else ()
+
+    def _checked_echo(self, echo: Any, count: int, size: tuple[int, int]) -> Tensor:
+        assert self.audio is not None
+        own = (1 + self.audio.n_fft // 2, 1 + self.audio.samples // self.audio.hop_length)
+        wanted = (count, 2, *(size if self.audio.resize == "rgb" else own))
+        if not isinstance(echo, Tensor) or not echo.is_floating_point() or tuple(echo.shape) != wanted:
+            found = tuple(echo.shape) if isinstance(echo, Tensor) else type(echo).__name__
+            raise SampleError(f"batch: 'echo' is {found}, wanted floats {wanted} as this network's settings make it")
+        return echo
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from safetensors.torch import save_file
+
+        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        save_file(state, save_directory / _WEIGHTS, metadata={"format": "pt"})
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:  # type: ignore[override]
+        """Called by `from_pretrained` with the entries of config.json; every weight must be there and fit."""
+        hub = ("revision", "cache_dir", "force_download", "local_files_only", "token", "strict")
+        fetching = {key: options.pop(key) for key in hub if key in options}
+        if Path(model_id).is_dir():
+            path = Path(model_id, _WEIGHTS)
+        else:
+            from huggingface_hub import hf_hub_download
+
+            fetching.pop("strict", None)
+            path = Path(hf_hub_download(model_id, _WEIGHTS, **fetching))
+        state = read_state_dict(path)
+        model = cls(**options)
+        load_strictly(model, state, path)
+        model.weights_hash = weights_hash(path)  # type: ignore[assignment]
+        return model.to(map_location).eval()
+
+
+def load_folder(folder: str | Path, **options: Any) -> AVSNet:
+    """Load an AVS-Net from a folder that `save_pretrained` wrote.
+
+    Args:
+        folder: with config.json and model.safetensors, whose numbers may be stored in half precision.
+        options: of `AVSNet`, in place of what config.json says.
+
+    Returns:
+        The network in eval mode, float32.
+
+    Raises:
+        ModelError: the folder is no such, or a file in it is missing, damaged or of another variant.
+        OptionError: an option is outside what it allows.
+    """
+    config = folder_config(folder)
+    return AVSNet.from_pretrained(folder, **{"encoder": config["encoder"], **options})
+
+
+def folder_config(folder: str | Path) -> dict[str, Any]:
+    """The config.json of a saved AVS-Net.
+
+    Raises:
+        ModelError: there is none, or it is not one of an AVS-Net.
+    """
+    path = Path(folder, "config.json")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: no config.json in it; give a folder that save_pretrained wrote") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); save the network again") from None
+    if not isinstance(config, dict) or not {"encoder", "fusion"} <= config.keys():
+        raise ModelError(f"{path}: is not the configuration of an AVS-Net; it names no encoder and fusion")
+    return config
+
+
+def save_half(model: AVSNet, folder: str | Path) -> None:
+    """Save a network with its weights in half precision, for packaging; `load_folder` gives float32 again.
+
+    Args:
+        model: stays as it is.
+        folder: is made.
+    """
+    from safetensors.torch import save_file
+
+    model.save_pretrained(folder)
+    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    save_file({key: value.cpu().contiguous() for key, value in state.items()}, Path(folder, _WEIGHTS))
+
+
+def _create(
+    base: ModelInfo,
+    hears: bool,
+    weights: str | Path | None = None,
+    *,
+    fusion: str | None = None,
+    input_size: tuple[int, int] | None = None,
+    min_depth: float | None = None,
+    max_depth: float | None = None,
+    n_bins: int | None = None,
+    bins: dict[str, Any] | None = None,
+    echo_width: int | None = None,
+    echo_front: str | None = None,
+    echo_dropout: float | None = None,
+    fusion_output: str | None = None,
+    audio: dict[str, Any] | None = None,
+) -> AVSNet:
+    """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default."""
+    given = {key: value for key, value in locals().items() if key not in ("base", "hears", "weights")}
+    options = {key: value for key, value in given.items() if value is not None}
+    name = _info(base, hears).name
+    if not hears and options.get("fusion", "none") != "none":
+        raise OptionError(f"{name} only sees; for fusion {fusion} take {_info(base, True).name}")
+    if hears and fusion == "none":
+        raise OptionError(f"{name} hears; without fusion it is {_info(base, False).name}")
+    fresh = {"fusion": "bilinear" if hears else "none"} | options
+    if weights is None:
+        return AVSNet(base.name, **fresh)
+    if weights == "default":
+        found = find_weights(name)
+        if found is None:
+            raise ModelError(
+                f"{name}: no weights of it come with this installation; train it (avsnet train) and give "
+                "weights=FOLDER, or start from a published MiDaS or ZoeDepth file by weights=FILE"
+            )
+        weights = found
+    path = Path(weights)
+    if not path.is_dir():
+        return _from_published(AVSNet(base.name, **fresh), path)
+    config = folder_config(path)
+    saved = f"{config['encoder']} with fusion {config['fusion']}"
+    if config["encoder"] != base.name or (config["fusion"] != "none") != hears:
+        raise ModelError(f"{path}: holds an AVS-Net on {saved}, which is not {name}; create it by its own name")
+    return load_folder(path, **options)
+
+
+def _from_published(model: AVSNet, path: Path) -> AVSNet:
+    """Start from the file of a MiDaS or ZoeDepth network; what it does not hold stays fresh, and is said."""
+    state = read_state_dict(path)
+    core = {key.removeprefix("core.core."): value for key, value in state.items() if key.startswith("core.core.")}
+    head = {key: value for key, value in state.items() if not key.startswith("core.core.")} if core else {}
+    if not core and not any(key.startswith("scratch.") for key in state):
+        raise ModelError(f"{path}: neither a MiDaS nor a ZoeDepth file, and no folder of an AVS-Net")
+    load_strictly(model.midas, from_published(core or state, model.midas.state_dict()), path, unused=UNUSED)
+    if head:
+        load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
+    gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
+    fresh = [name for name, _ in model.named_children() if name not in ("midas", *(["metric_bins"] if head else []))]
+    if fresh:
+        warnings.warn(f"{path}: gave {gave}; fresh: {', '.join(fresh)}", stacklevel=2)
+    return model
+
+
+def _base(encoder: str) -> ModelInfo:
+    if encoder not in ENCODERS:
+        raise ModelError(f"encoder {encoder!r} is none of {', '.join(ENCODERS)}")
+    return ENCODERS[encoder]
+
+
+def _info(base: ModelInfo, hears: bool) -> ModelInfo:
+    """What the AVS-Net on a MiDaS network is."""
+    older = base.name.startswith(("midas_small", "midas_v21"))
+    short = base.name if older else base.name.removeprefix("midas_")
+    return ModelInfo(
+        f"avsnet_{short}_{'av' if hears else 'v'}",
+        output="metric_depth",
+        code_licence="Apache-2.0",
+        weights_licence="Apache-2.0",
+        source="AVS-Net, stage one, arXiv 2412.01637",
+        size=_size(base),
+        size_multiple=base.size_multiple,
+    )
+
+
+def _size(base: ModelInfo) -> tuple[int, int]:
+    """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
+    assert base.size is not None
+    height, width = base.size
+    if base.size_multiple is None or height != width:
+        return height, width
+    if base.fit == "upper":  # neither side above it
+        height = round(0.75 * width / base.size_multiple) * base.size_multiple
+    else:
+        width = round(height / 0.75 / base.size_multiple) * base.size_multiple
+    return height, width
+
+
+def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
+    """A dataclass of settings from a dict, whose unknown entries are named."""
+    unknown = [name for name in values if name not in kind.__dataclass_fields__]
+    if unknown:
+        raise OptionError(f"{option}: no setting {unknown[0]!r}; there are {', '.join(kind.__dataclass_fields__)}")
+    return kind(**values)
+
+
+for _encoder in ENCODERS.values():
+    for _hears in (True, False):
+        register_model(_info(_encoder, _hears))(partial(_create, _encoder, _hears))
