@@ -22,21 +22,22 @@ if TYPE_CHECKING:
     import torch
 
 
-def demo(*, out: str, domain: str = "offices", seed: int = 0) -> int:
-    """Make a room, its picture and its echo, and find the scale by ear; needs no data.
+def demo(*, out: str, rooms: int = 6, seed: int = 0) -> int:
+    """Make unseen rooms, depth with and without the echo, and a page that shows it; needs no data.
 
     Args:
-        out: folder for the pictures, the depth and the echo.
-        domain: kind of room, offices or historic.
-        seed: draws the room, the unknown unit and the noise.
+        out: folder for the page, the pictures, the echoes and the depth.
+        rooms: how many; historic ones and offices in turn.
+        seed: draws the rooms, the unknown units and the noise.
     """
     from avsnet.demo import demo
     from avsnet.predict_files import check_writable
 
-    if seed < 0:
-        raise OptionError(f"seed {seed} is below 0")
+    for name, value, least in (("seed", seed, 0), ("rooms", rooms, 1)):
+        if value < least:
+            raise OptionError(f"{name} {value} is below {least}")
     check_writable(Path(out))
-    print(demo(Path(out), domain, seed))
+    print(demo(Path(out), rooms, seed))
     return 0
 
 
