@@ -87,7 +87,7 @@ class System:
                 raise OptionError(
                     f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
                 )
-            model.audio = dataclasses.replace(settings, align=None)  # type: ignore[assignment]
+            model.audio = dataclasses.replace(settings, align=None)
         return model
 
 
