@@ -392,6 +392,7 @@ def reproduce(
     av: str = "avsnet_tiny_av",
     v: str = "avsnet_tiny_v",
     models: str | None = None,
+    train: str | None = None,
     workers: int = 2,
     shard: str | None = None,
     merge: bool = False,
@@ -411,6 +412,8 @@ def reproduce(
         av: the audio-visual AVS-Net.
         v: the visual-only one.
         models: further depth models for Table 2, comma-separated, such as onnx:PATH or huggingface:ID_OR_FOLDER.
+        train: comma-separated NAME=CONFIG; weights that are not in --weights are trained into it first, on --bv2 if
+            that is given, else on the config's own data.
         workers: with rooms, processes that make them.
         shard: I/N, evaluate only part I of N; then --merge.
         merge: join the shards in --out; a bare --merge will do.
@@ -429,6 +432,12 @@ def reproduce(
     part = None if shard is None else parse_shard(shard)
     folder = Path(out)
     check_writable(folder)
+    if train is not None:
+        if weights is None:
+            raise OptionError("--train needs --weights, the folder that it trains into")
+        from avsnet.reproduce.training import parse_training, train_missing
+
+        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2))
     cases: dict[str, Cases] = {}
     if rooms:
         from avsnet.reproduce.twin import twin_cases
