@@ -169,7 +169,7 @@ class Encoder(nn.Module):
         super().__init__()
         import timm
 
-        self.network = timm.create_model("tf_efficientnet_b5", num_classes=0)
+        self.network: Any = timm.create_model("tf_efficientnet_b5", num_classes=0)
         for name, (before, after) in _PADDINGS.items():
             self.network.set_submodule(name, PaddedConv2d(self.network.get_submodule(name), before, after))
 
@@ -187,8 +187,7 @@ class Encoder(nn.Module):
 class PaddedConv2d(nn.Conv2d):
     """A convolution like another, with the same zeros before and after in both directions, whatever the size."""
 
-    def __init__(self, other: nn.Module, before: int, after: int) -> None:
-        assert isinstance(other, nn.Conv2d)
+    def __init__(self, other: Any, before: int, after: int) -> None:
         super().__init__(
             other.in_channels, other.out_channels, other.kernel_size, other.stride, groups=other.groups, bias=False
         )

@@ -203,7 +203,7 @@ class WindowCrf(nn.Module):
         """(B, channels_x, h, w) and (B, channels_v, h, w) -> (B, channels, h, w)."""
         projected = self.proj_x(feature), self.proj_v(estimate)
         x, v = (values.permute(0, 2, 3, 1).contiguous() for values in projected)
-        for block in self.crf_layer["blocks"]:  # type: ignore[union-attr]
+        for block in self.crf_layer["blocks"].children():
             x = block(x, v)
         return self.norm_crf(x).permute(0, 3, 1, 2)
 
@@ -301,15 +301,15 @@ def _relative_positions() -> Tensor:
 def _swin(sizes: Variant) -> nn.Module:
     from transformers import SwinBackbone, SwinConfig
 
-    config = SwinConfig(
-        embed_dim=sizes.channels,
-        depths=sizes.depths,
-        num_heads=sizes.heads,
-        window_size=WINDOW,
-        drop_path_rate=0.3,
-        out_features=[f"stage{stage}" for stage in range(1, 5)],
-    )
-    backbone = SwinBackbone(config)
+    options: dict[str, Any] = {
+        "embed_dim": sizes.channels,
+        "depths": sizes.depths,
+        "num_heads": sizes.heads,
+        "window_size": WINDOW,
+        "drop_path_rate": 0.3,
+        "out_features": [f"stage{stage}" for stage in range(1, 5)],
+    }
+    backbone: Any = SwinBackbone(SwinConfig(**options))
     backbone.swin.layernorm = nn.Identity()  # a last norm that no stage's output passes
     return backbone
 
@@ -340,7 +340,7 @@ def own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The backbone's joint projection of queries, keys and values becomes three.
     """
-    own = {}
+    own: dict[str, Tensor] = {}
     for key, value in state.items():
         if key.startswith("backbone."):
             for published, library in _BACKBONE_NAMES.items():
