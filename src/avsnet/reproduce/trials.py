@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -80,13 +81,13 @@ class System:
         """
         weights = "default" if self.name.partition(":")[0] in PREFIXES else self.weights
         model = create_model(self.name, weights=weights)
-        settings = getattr(model, "audio", None)
+        settings: Any = getattr(model, "audio", None)
         if self.echo == "unaligned":
             if getattr(settings, "align", None) is None:
                 raise OptionError(
                     f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
                 )
-            model.audio = dataclasses.replace(settings, align=None)  # type: ignore[type-var]
+            model.audio = dataclasses.replace(settings, align=None)
         return model
 
 

@@ -14,6 +14,8 @@ from avsnet.rooms.preset import Preset
 from avsnet.rooms.raycast import RayCaster
 from avsnet.rooms.scene import Scene, View, look_along
 
+Seed = int | list[int] | np.random.SeedSequence
+
 FRAMES = 100
 """Frames of a walk."""
 
@@ -73,7 +75,7 @@ def draw_walk(
     Returns:
         The walk; None where the room has no such place.
     """
-    rng = np.random.default_rng(seed)  # type: ignore[call-overload]
+    rng = np.random.default_rng(seed)
     clear = preset.clearance / smallest
     for _ in range(1 if first else _TRIES):
         if first:
