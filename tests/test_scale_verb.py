@@ -9,7 +9,7 @@ from PIL import Image
 
 from avsnet import cli
 from avsnet.audio.rig import Rig
-from avsnet.io import read_depth, write_depth_npz
+from avsnet.depth_files import read_depth, write_depth_npz
 from avsnet.rooms.echo import echo
 from avsnet.rooms.furnished import furnished_room
 from avsnet.rooms.render import render
@@ -191,7 +191,7 @@ def test_a_result_never_replaces_its_own_source(room, command, tmp_path):
         (["--echo", "{room}/room.wav", "--method", "affine"], ["--method affine", "--reference"]),
         (["--reference", "{room}/truth.npy", "--kind", ""], ["--kind"]),
         (["--reference", "{room}/truth.npy", "--kind", "depth"], ["'depth' is none of metric_depth"]),
-        (["--reference", "{room}/truth.npy", "--method", "mean"], ["'mean'", "median, least_squares, affine"]),
+        (["--reference", "{room}/truth.npy", "--method", "mode"], ["'mode'", "median, mean, least_squares"]),
         (["--reference", "{room}/truth.npy", "--kind", "affine_depth"], ["affine_depth", "finds a shift"]),
         (["--echo", "{room}/room.wav", "--kind", "affine_disparity"], ["relative.npy", "--method affine"]),
         (["--reference", "none.npy"], ["none.npy: no such file"]),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from avsnet.errors import DepthError, OptionError
 from avsnet.models.registry import OUTPUT_KINDS
@@ -114,8 +115,8 @@ def test_a_kind_whose_shift_is_open_is_refused(maps, kind):
 
 
 def test_unknown_names_are_answered_by_the_known_ones(maps):
-    with pytest.raises(OptionError, match=r"'mean'.*" + ", ".join(METHODS)):
-        scale_depth(*maps, kind="relative_depth", method="mean")
+    with pytest.raises(OptionError, match=r"'mode'.*" + ", ".join(METHODS)):
+        scale_depth(*maps, kind="relative_depth", method="mode")
     with pytest.raises(OptionError, match=r"'depth'.*" + ", ".join(OUTPUT_KINDS)):
         scale_depth(*maps, kind="depth")
 
@@ -311,3 +312,39 @@ def test_no_unit_is_too_small_or_too_large_for_a_rule(maps, method, factor):
     relative = (maps[0] * np.float32(factor)).astype(np.float32)
     result = scale_depth(relative, maps[0], kind="relative_depth", method=method)
     assert result.fallback is None and np.allclose(result.depth, maps[0], rtol=1e-4)
+
+
+def test_the_mean_of_the_result_is_the_mean_of_the_reference(maps):
+    result = scale_depth(*maps, kind="relative_depth", method="mean")
+    assert result.depth.mean() == pytest.approx(maps[1].mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_the_robust_fits_are_hubers_minimum_as_a_general_minimiser_finds_it(affine):
+    random = np.random.default_rng(3)
+    relative = random.uniform(0.5, 4.0, 400)
+    reference = 2.0 * relative + 0.7 * affine + random.standard_t(2, 400) * 0.1
+    scale, shift = METHODS["robust_affine" if affine else "robust_least_squares"].fit(relative, reference)
+    unit = 1.4826 * np.median(np.abs(scale * relative + shift - reference))
+    slow = least_squares(
+        lambda x: x[0] * relative + affine * x[1] - reference,
+        [1.0, 0.0],
+        loss="huber",
+        f_scale=1.345 * unit,
+        xtol=1e-14,
+    )
+    assert scale == pytest.approx(slow.x[0], rel=1e-5)
+    assert shift == pytest.approx(affine * slow.x[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["least_squares", "affine"])
+@pytest.mark.parametrize("kind", ["relative_depth", "disparity"])
+def test_a_fifth_of_the_pixels_gone_wrong_moves_the_robust_fit_less_than_the_plain_one(maps, method, kind):
+    relative = 1.0 / maps[0] if kind == "disparity" else maps[0]
+    reference = 2.5 * maps[0]
+    reference[:, :3] = 40.0
+    plain = scale_depth(relative, reference, kind=kind, method=method).depth[:, 3:]
+    robust = scale_depth(relative, reference, kind=kind, method=f"robust_{method}").depth[:, 3:]
+    errors = [np.median(np.abs(np.log(np.maximum(depth, 1e-3) / reference[:, 3:]))) for depth in (plain, robust)]
+    assert errors[1] < 0.5 * errors[0]
+    assert errors[1] < 0.2

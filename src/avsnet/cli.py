@@ -9,33 +9,35 @@ import inspect
 import io
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import avsnet
-from avsnet.errors import AvsnetError, OptionError
+from avsnet.errors import AvsnetError, DepthError, OptionError
 
 if TYPE_CHECKING:
     import torch
 
 
-def demo(*, out: str, domain: str = "offices", seed: int = 0) -> int:
-    """Make a room, its picture and its echo, and find the scale by ear; needs no data.
+def demo(*, out: str, rooms: int = 6, seed: int = 0) -> int:
+    """Make unseen rooms, depth with and without the echo, and a page that shows it; needs no data.
 
     Args:
-        out: folder for the pictures, the depth and the echo.
-        domain: kind of room, offices or historic.
-        seed: draws the room, the unknown unit and the noise.
+        out: folder for the page, the pictures, the echoes and the depth.
+        rooms: how many; historic ones and offices in turn.
+        seed: draws the rooms, the unknown units and the noise.
     """
     from avsnet.demo import demo
     from avsnet.predict_files import check_writable
 
-    if seed < 0:
-        raise OptionError(f"seed {seed} is below 0")
+    for name, value, least in (("seed", seed, 0), ("rooms", rooms, 1)):
+        if value < least:
+            raise OptionError(f"{name} {value} is below {least}")
     check_writable(Path(out))
-    print(demo(Path(out), domain, seed))
+    print(demo(Path(out), rooms, seed))
     return 0
 
 
@@ -132,7 +134,8 @@ def scale(
         reference: metric map of the same size, read like the map.
         kind: what the map's numbers mean: metric_depth, relative_depth, affine_depth, disparity or affine_disparity;
             an .npz of avsnet tells it itself.
-        method: with reference: median (default), least_squares or affine (scale and shift).
+        method: with reference: median (default), mean, least_squares or affine (scale and shift), the last two also
+            as robust_least_squares and robust_affine.
         fov: horizontal field of view in degrees.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.
@@ -166,6 +169,123 @@ def scale(
     return 0
 
 
+def echo(
+    depth: str,
+    *,
+    out: str,
+    intrinsics: str | None = None,
+    fov: float | None = None,
+    rig: str | None = None,
+    seed: int = 0,
+    duration: float = 0.5,
+    gain: float | None = None,
+    depth_scale: float = 1000.0,
+) -> int:
+    """Make the echo that two ears would record where a depth map was taken; a folder of maps gives one for each.
+
+    Where the camera looks the echo follows from the map; what it does not see is guessed. Writes rig.json beside it.
+
+    Args:
+        depth: metric map, 16-bit .png, float .tif, .npy or .npz, or a folder of them.
+        out: WAV to write; for a folder of maps, a folder.
+        intrinsics: camera file.
+        fov: horizontal field of view in degrees, in place of intrinsics.
+        rig: rig.json, where speaker and ears sit; drawn from the seed if not given.
+        seed: draws the rig, the materials, what the camera does not see, rays and noise.
+        duration: seconds.
+        gain: recording level, at which a path of 1 m arrives; drawn from the seed if not given.
+        depth_scale: units per metre of maps in whole numbers, such as 5000 for TUM.
+    """
+    from tqdm import tqdm
+
+    from avsnet.audio.rig import Rig
+    from avsnet.echo_files import check_rig_file, echo_jobs, make_echo
+    from avsnet.predict_files import check_writable
+    from avsnet.rooms.echo_of_depth import rig_for
+
+    recording_rig = rig_for(seed, None if rig is None else Rig.from_json(rig), gain)
+    to_do, rig_file = echo_jobs(Path(depth), Path(out))
+    check_writable(rig_file.parent)
+    check_rig_file(recording_rig.geometry, rig_file)
+    options: dict[str, Any] = {"intrinsics": intrinsics, "fov": fov, "seed": seed, "duration": duration}
+    failures = []
+    for job in tqdm(to_do, unit="map", file=sys.stderr, disable=len(to_do) == 1):
+        try:
+            line = make_echo(job, recording_rig, depth_scale=depth_scale, **options)
+        except DepthError as error:
+            if not os.path.isdir(depth):
+                raise
+            failures.append(f"{job.depth.name}: {_one_line(error)}")
+            continue
+        tqdm.write(line, file=sys.stdout)
+        if not rig_file.exists():
+            recording_rig.geometry.to_json(rig_file)
+    if failures:
+        print(f"avsnet: {len(failures)} of {len(to_do)} maps failed:", *failures, sep="\n  ", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def simulate(
+    domain: str,
+    *,
+    out: str,
+    locations: int,
+    poses: int,
+    seed: int = 0,
+    layout: str | None = None,
+    size: str = "256x256",
+    workers: int = 1,
+    shard: str = "1/1",
+    preset: str = "rooms-1",
+    k: str | None = None,
+    ambiguous: float | None = None,
+) -> int:
+    """Write a data set of simulated rooms, with picture, depth and echo, in the layout of BatVision V1 or V2.
+
+    Killed and started again with the same flags, it completes what is missing.
+
+    Args:
+        domain: kind of rooms, offices or historic.
+        out: folder to write to, new or begun by the same command.
+        locations: how many rooms.
+        poses: how many samples of each: in V1 a smooth walk, 10 a second, in V2 different places.
+        seed: draws the rooms; data sets of different seeds share none.
+        layout: v1 or v2; without it v1 for offices and v2 for historic.
+        size: of picture and depth, height x width in pixels.
+        workers: processes.
+        shard: I/N, only every N-th room beginning with the I-th; other shards may be written to the same folder.
+        preset: name of the simulator's knobs.
+        k: in place of the preset's, range of the rooms' scale, such as 0.5,1.6.
+        ambiguous: in place of the preset's, share of rooms in which everything scales.
+    """
+    from avsnet.predict_files import check_writable
+    from avsnet.rooms.writer import DEFAULT_LAYOUT, Plan, write_dataset
+
+    numbers = re.fullmatch(r"(\d+)[x,](\d+)", size)
+    if not numbers:
+        raise OptionError(f"--size is {size!r}, but must be height x width in pixels, such as 256x256")
+    part = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if not part:
+        raise OptionError(f"--shard is {shard!r}, but must be I/N, such as 1/4")
+    if k is not None:
+        preset += f",k={k.replace(',', ':')}"
+    if ambiguous is not None:
+        preset += f",ambiguous={ambiguous:g}"
+    plan = Plan(
+        domain=domain,
+        locations=locations,
+        poses=poses,
+        seed=seed,
+        layout=layout or DEFAULT_LAYOUT.get(domain, "v1"),
+        size=(int(numbers[1]), int(numbers[2])),
+        preset=preset,
+    )
+    check_writable(Path(out))
+    made = write_dataset(plan, Path(out), workers=workers, shard=(int(part[1]), int(part[2])))
+    print(f"{out}: {made} samples made; layout {plan.layout}, {locations} rooms of {poses}, preset {preset}")
+    return 0
+
+
 def check(
     root: str,
     *,
@@ -194,6 +314,161 @@ def check(
     return 0 if report.whole else 1
 
 
+def evaluate(
+    *,
+    out: str,
+    data: str | None = None,
+    systems: str | None = None,
+    scalings: str = "none",
+    split: str = "test",
+    cap: float | None = None,
+    rig: str | None = None,
+    seed: int = 0,
+    shard: str | None = None,
+    merge: bool = False,
+) -> int:
+    """Judge depth models on a data set by the paper's protocol, under several ways of finding the metres.
+
+    Writes scores.csv (a row an image), intervals.csv (errors per metre of depth) and summary.csv; predictions are kept
+    in predictions/, so that a run that was ended, or one with more scalings, does not predict again.
+
+    Args:
+        out: folder to write to.
+        data: folder of BatVision V1 or V2, VisualEchoes or captures of your own.
+        systems: comma-separated NAME[=WEIGHTS][@ECHO]; NAME as avsnet models lists it, or onnx:PATH, or
+            huggingface:ID_OR_FOLDER; ECHO true (default), shuffled, silent, late or unaligned.
+        scalings: comma-separated none, ranging, oracle_median, oracle_affine or RULE:SYSTEM, such as
+            median:avsnet_tiny_av; each is applied to each system.
+        split: train, val or test.
+        cap: metres up to which depth counts, where not the data set's own.
+        rig: rig.json for ranging.
+        seed: of the shuffled echoes.
+        shard: I/N, judge only part I of N; then --merge.
+        merge: join the shards in --out; a bare --merge will do.
+    """
+    from avsnet.reproduce.scores import merge as merge_shards
+    from avsnet.reproduce.scores import parse_shard, table
+
+    folder = Path(out)
+    if merge:
+        print(table(merge_shards(folder).rows))
+        return 0
+    if data is None or systems is None:
+        raise OptionError("missing: --data and --systems say what to judge; --merge joins shards")
+    from avsnet.audio.rig import Rig
+    from avsnet.data.named import open_data
+    from avsnet.predict_files import check_writable
+    from avsnet.reproduce.cases import Cases
+    from avsnet.reproduce.evaluate import check_trials
+    from avsnet.reproduce.evaluate import evaluate as judge
+    from avsnet.reproduce.trials import Scaling, System, every_pair
+
+    part = None if shard is None else parse_shard(shard)
+    trials = every_pair(
+        [System.parse(text) for text in systems.split(",")], [Scaling.parse(text) for text in scalings.split(",")]
+    )
+    check_trials(trials)
+    check_writable(folder)
+    opened = open_data(data, split, cap=cap)
+    scores = judge(
+        trials,
+        Cases(opened.data, f"{opened.name}:{split}", opened.cap, seed),
+        folder,
+        shard=part,
+        rig=None if rig is None else Rig.from_json(rig),
+    )
+    print(table(scores.rows))
+    return 0
+
+
+def reproduce(
+    *,
+    out: str,
+    bv1: str | None = None,
+    bv2: str | None = None,
+    rooms: bool = False,
+    images: int = 200,
+    weights: str | None = None,
+    av: str = "avsnet_tiny_av",
+    v: str = "avsnet_tiny_v",
+    models: str | None = None,
+    train: str | None = None,
+    workers: int = 2,
+    shard: str | None = None,
+    merge: bool = False,
+) -> int:
+    """Make the paper's tables and figures, on the real data or on simulated rooms, and one HTML report.
+
+    Writes report.html, and every table as Markdown, LaTeX and CSV, every figure as PNG and SVG. Rows whose weights are
+    not on this machine are shown as not run, with what to fetch.
+
+    Args:
+        out: folder to write to; a run that was ended is taken up there.
+        bv1: root of BatVision V1.
+        bv2: root of BatVision V2.
+        rooms: the simulated twin in place of the real data, historic for V2 and offices for V1; a bare --rooms will do.
+        images: with rooms, how many unseen ones of each kind.
+        weights: folder with further weights, <model> or <model>_<tag>; see docs/reproduce.md.
+        av: the audio-visual AVS-Net.
+        v: the visual-only one.
+        models: further depth models for Table 2, comma-separated, such as onnx:PATH or huggingface:ID_OR_FOLDER.
+        train: comma-separated NAME=CONFIG; weights that are not in --weights are trained into it first, on --bv2 if
+            that is given, else on the config's own data.
+        workers: with rooms, processes that make them.
+        shard: I/N, evaluate only part I of N; then --merge.
+        merge: join the shards in --out; a bare --merge will do.
+    """
+    from avsnet.predict_files import check_writable
+    from avsnet.reproduce.cases import Cases
+    from avsnet.reproduce.plan import Cast
+    from avsnet.reproduce.run import reproduce as run
+    from avsnet.reproduce.scores import parse_shard
+    from avsnet.reproduce.trials import System
+
+    if rooms == (bv1 is not None or bv2 is not None):
+        raise OptionError("give either --rooms, or --bv1 and --bv2, or one of them")
+    if images < 2:
+        raise OptionError(f"--images is {images}, but must be 2 or more")
+    part = None if shard is None else parse_shard(shard)
+    folder = Path(out)
+    check_writable(folder)
+    if train is not None:
+        if weights is None:
+            raise OptionError("--train needs --weights, the folder that it trains into")
+        from avsnet.reproduce.training import parse_training, train_missing
+
+        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2))
+    cases: dict[str, Cases] = {}
+    if rooms:
+        from avsnet.reproduce.twin import twin_cases
+
+        cases = twin_cases(images, folder / "rooms", workers)
+        about = "Simulated rooms, not BatVision: the printed numbers stand beside for orientation, not for comparison."
+    else:
+        from avsnet.data.named import open_data
+
+        for name, root in (("V2", bv2), ("V1", bv1)):
+            if root is not None:
+                opened = open_data(root, "test")
+                cases[name] = Cases(opened.data, f"{opened.name}:test", opened.cap)
+        about = "BatVision, the official test splits."
+    cast = Cast(
+        av,
+        v,
+        None if weights is None else Path(weights),
+        tuple(System.parse(text) for text in models.split(",")) if models else (),
+        grouped=rooms,
+    )
+    found = run(cases, cast, folder, title="AVS-Net, reproduced", about=[about], shard=part, merged=merge)
+    if found is None:
+        print(f"part {shard} is done; when all are, avsnet reproduce --merge joins them")
+        return 0
+    for reason in found.not_run:
+        print(reason)
+    print(f"the report: {found.report}")
+    return 0
+
+
 def doctor() -> int:
     """Tell what is installed: versions, devices, caches, sound cards, and what each missing extra would give."""
     from avsnet.doctor import report
@@ -203,20 +478,45 @@ def doctor() -> int:
 
 
 def models() -> int:
-    """List the depth models by name, with what they give and their licences."""
+    """List the depth models: what they give, their licences, where weights are published, which are on this disk."""
     from avsnet.models.registry import PREFIX_FORMS, list_models, model_info
+    from avsnet.weights import PACKAGED, cache_folder, find_weights
 
-    names = list_models()
-    rows = [("name", "gives", "parameters", "code licence", "weights licence", "source")]
-    for info in map(model_info, names):
+    rows = [("name", "gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")]
+    for info in map(model_info, list_models()):
         count = "unknown" if info.parameters is None else f"{info.parameters:,}"
-        rows.append((info.name, info.output, count, info.code_licence, info.weights_licence, info.source))
+        weights = find_weights(info.name)
+        here = "no" if weights is None else "packaged" if weights.parent == PACKAGED else "yes"
+        published = info.published or "nowhere"
+        rows.append(
+            (info.name, info.output, count, info.code_licence, info.weights_licence, here, published, info.source)
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if names:
+    if len(rows) > 1:
         print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+        print(f"Published weights belong in {cache_folder()}, a file or folder under the model's name.")
     else:
         print("No network of its own is registered yet.")
     print("Networks of others, by prefix: " + ", ".join(PREFIX_FORMS))
+    return 0
+
+
+def train(words: Sequence[str]) -> int:
+    """Train a network as a YAML file says: avsnet train configs/avsnet_tiny_av.yaml.
+
+    Args:
+        words: the file, then flags in place of its lines, such as --data.batch-size 8.
+    """
+    from avsnet.train.config import config_parser, read_config
+
+    if not words or {"-h", "--help"} & set(words):
+        print(_dashes(config_parser().format_help()).rstrip())
+        return 0
+    if words[0].startswith("-"):
+        raise OptionError("give the YAML file first: avsnet train CONFIG [FLAGS]")
+    from avsnet.train.run import train
+
+    print(train(read_config(words[0], words[1:]), command=shlex.join(["avsnet", "train", *words])))
     return 0
 
 
@@ -228,7 +528,7 @@ def _model(name: str, output: str | None, layout: str | None, size: str | None) 
         from avsnet.models.avsnet import load_folder
 
         return load_folder(name)
-    size_option = "input_size" if name.startswith("huggingface:") else "size"
+    size_option = "size" if name.startswith("onnx:") else "input_size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):
@@ -241,9 +541,14 @@ VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "check": check,
     "doctor": doctor,
+    "echo": echo,
+    "evaluate": evaluate,
     "models": models,
     "predict": predict,
+    "reproduce": reproduce,
     "scale": scale,
+    "simulate": simulate,
+    "train": train,
 }
 """Every verb of the command line."""
 
@@ -306,6 +611,8 @@ def _call(name: str, words: list[str]) -> int:
     from jsonargparse import ArgumentError, ArgumentParser
 
     verb = VERBS[name]
+    if verb is train:  # its flags are the entries of a YAML file, not its signature
+        return train(words)
     parser = ArgumentParser(prog=f"avsnet {name}", exit_on_error=False, allow_abbrev=False)
     parser.add_function_arguments(verb, as_positional=True)
     if {"-h", "--help"} & set(words):
@@ -337,7 +644,7 @@ def _underscores(words: list[str], verb: Callable[..., int]) -> list[str]:
 
 def _dashes(text: str) -> str:
     """Flags in a text as users write them."""
-    return re.sub(r"--\w+", lambda flag: flag[0].replace("_", "-"), text)
+    return re.sub(r"--[\w.]+", lambda flag: flag[0].replace("_", "-"), text)
 
 
 def _clear(message: str, verb: Callable[..., int]) -> str:

@@ -41,6 +41,10 @@ class OptionError(AvsnetError):
     """An option whose value is outside what it allows."""
 
 
+class TrainingError(AvsnetError):
+    """A training that cannot go on: its loss is no number, or its checkpoint belongs to another run."""
+
+
 class OutputError(AvsnetError):
     """An output path that cannot be written."""
 

@@ -1,7 +1,7 @@
-"""Files in and out: pictures, recordings, depth PNG and NPZ, point clouds.
+"""Pictures and recordings in, and any file out whole; depth has its own files, `depth_files`.
 
 What is read is checked here once, so that no later code meets a half file; what is written appears whole or
-not at all. File conventions: depth PNG in 16-bit millimetres with 0 = unknown; PLY in metres, camera axes.
+not at all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import secrets
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,13 @@ import numpy as np
 import soundfile
 from PIL import Image, ImageOps
 
-from avsnet.errors import AudioError, AvsnetError, DepthError, ImageError, OptionError, OutputError
+from avsnet.errors import AudioError, AvsnetError, ImageError, OutputError
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Endings of pictures, by which they are found in a folder."""
+
+ECHO_SUFFIXES = (".wav", ".flac")
+"""Endings of recordings, the preferred first."""
 
 LARGEST_PEAK = 1.5
 """A float recording may overshoot 1 a little (resampling does that); beyond this it is in other units."""
@@ -41,7 +47,7 @@ def read_image(path: str | Path) -> np.ndarray:
         ImageError: the file is missing, empty, truncated, no picture, of zero size, or absurdly large.
     """
     path = Path(path)
-    _require_bytes(path, ImageError, "picture")
+    require_bytes(path, ImageError, "picture")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -54,7 +60,7 @@ def read_image(path: str | Path) -> np.ndarray:
     except Image.UnidentifiedImageError:
         raise ImageError(f"{path}: not a picture, or one of zero size; give a PNG or JPEG file") from None
     except Exception as error:  # on a broken file Pillow's readers raise nearly anything
-        reason = _one_line(error)
+        reason = one_line(error)
         raise ImageError(f"{path}: broken or truncated picture ({reason}); copy or export it again") from None
 
 
@@ -82,101 +88,6 @@ def rgb_array(picture: Image.Image) -> np.ndarray:
     if picture.mode == "F" and not ((grey >= 0.0) & (grey <= 1.0)).all():
         raise ImageError("floating-point pixels outside 0..1; save the picture with 8 or 16 bits")
     return np.repeat((grey.clip(0.0, 1.0) * 255.0).round().astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def read_map(path: str | Path, depth_scale: float = 1000.0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Read a depth or disparity map, whatever its numbers mean.
-
-    Args:
-        path: `.npy`; `.npz` with the array `depth` or a single one; a 16-bit grey or a floating-point picture of any
-            format that Pillow knows.
-        depth_scale: what whole numbers are divided by, units per metre: 1000 for millimetres, 5000 for TUM, 256 for
-            KITTI. Floating-point numbers are taken as they are.
-
-    Returns:
-        (H, W) float32 as stored, so NaN, infinities and negative numbers stay; and the other entries of an `.npz`.
-
-    Raises:
-        DepthError: the file is missing, empty, truncated, no map, or has several channels or only 8 bits.
-        OptionError: a depth scale that is not positive.
-    """
-    path = Path(path)
-    if not 0.0 < depth_scale < float("inf"):
-        raise OptionError(f"depth_scale {depth_scale:g}: give the units per metre, such as 1000 for millimetres")
-    _require_bytes(path, DepthError, "depth map")
-    try:
-        if path.suffix.lower() in (".npy", ".npz"):
-            values, others = _map_of_arrays(path)
-        else:
-            values, others = _map_of_picture(path), {}
-    except DepthError as error:
-        raise DepthError(f"{path}: {error}") from None
-    except Exception as error:  # on a broken file numpy's and Pillow's readers raise nearly anything
-        reason = _one_line(error)
-        raise DepthError(f"{path}: broken or truncated depth map ({reason}); copy or export it again") from None
-    shape = values.shape
-    if values.ndim == 3 and 1 in (shape[0], shape[2]):
-        values = values[0] if shape[0] == 1 else values[..., 0]
-    if values.ndim != 2 or values.size == 0:
-        raise DepthError(f"{path}: shape {shape}; a depth map is (height, width), with one number per pixel")
-    if values.dtype.kind not in "iuf":
-        raise DepthError(f"{path}: holds {values.dtype}; a depth map is numbers, float metres or whole millimetres")
-    if values.dtype.kind in "iu":
-        if values.dtype.itemsize == 1:
-            raise DepthError(f"{path}: 8 bits are a picture of depth for people; give the map itself, 16-bit or float")
-        values = values / depth_scale
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32), others
-
-
-def read_depth(path: str | Path, depth_scale: float = 1000.0) -> np.ndarray:
-    """Read metric depth from the formats of `read_map`.
-
-    Args:
-        path: the file.
-        depth_scale: as for `read_map`.
-
-    Returns:
-        (H, W) float32 metres, 0 = unknown: what is not finite or not positive.
-
-    Raises:
-        DepthError: as `read_map`, and where no pixel is known.
-        OptionError: a depth scale that is not positive.
-    """
-    values, _ = read_map(path, depth_scale)
-    depth = np.where(np.isfinite(values) & (values > 0.0), values, np.float32(0.0))
-    if not depth.any():
-        raise DepthError(f"{path}: no pixel has a depth above 0; give another map")
-    return depth
-
-
-def _map_of_arrays(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The map of an `.npy` or `.npz` and its other entries; nothing is unpickled."""
-    with path.open("rb") as file:  # numpy leaves a broken file open
-        held = np.load(file, allow_pickle=False)
-        if isinstance(held, np.ndarray):
-            return held, {}
-        names = list(held.files)
-        name = "depth" if "depth" in names else names[0] if len(names) == 1 else None
-        if name is None:
-            raise DepthError(f"holds the arrays {', '.join(names) or 'none'}; name the map 'depth'")
-        return held[name], {other: held[other] for other in names if other != name}
-
-
-def _map_of_picture(path: Path) -> np.ndarray:
-    """The numbers of a picture with 16 bits or floating-point pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            picture = Image.open(path)
-        except Image.UnidentifiedImageError:
-            raise DepthError("no depth map; give .npy, .npz, a 16-bit PNG or a float TIFF") from None
-        with picture:
-            if picture.mode != "F" and not picture.mode.startswith("I"):
-                raise DepthError(
-                    f"a picture with 8 bits per channel ({picture.mode}); give the depth itself, 16-bit grey or float"
-                )
-            return np.asarray(picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,13 +150,13 @@ def read_wav(path: str | Path) -> Recording:
             channels, or holds samples that `Recording` refuses.
     """
     path = Path(path)
-    _require_bytes(path, AudioError, "recording")
+    require_bytes(path, AudioError, "recording")
     try:
         _refuse_truncated_wav(path)
         with soundfile.SoundFile(path) as file:
             waveform, sample_rate = file.read(dtype="float32", always_2d=True).T, file.samplerate
     except (OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = _one_line(getattr(error, "error_string", error)).rstrip(".") or "damaged"
+        reason = one_line(getattr(error, "error_string", error)).rstrip(".") or "damaged"
         raise AudioError(f"{path}: cannot be read as sound ({reason}); give a whole WAV file") from None
     return Recording(waveform, sample_rate, str(path))
 
@@ -300,7 +211,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or _one_line(error)
+        reason = error.strerror or one_line(error)
         raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from None
     finally:
         # After a refused parent the unlink fails as well; the first error is the one to report.
@@ -308,99 +219,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_depth_png(path: str | Path, depth: np.ndarray, valid: np.ndarray) -> None:
-    """Write depth as a 16-bit PNG in millimetres, 0 = unknown.
-
-    What 16 bits cannot hold is written as unknown, not clipped: depth above 65.535 m becomes 0, as does a
-    pixel that is not valid, not finite or not positive.
-
-    Args:
-        path: the file to write.
-        depth: (H, W) metres along the optical axis.
-        valid: (H, W) bool.
-
-    Raises:
-        DepthError: the shapes differ.
-        OutputError: the file cannot be written.
-    """
-    if np.ndim(depth) != 2 or np.shape(depth) != np.shape(valid):
-        raise DepthError(f"depth {np.shape(depth)} and valid {np.shape(valid)} must both be (height, width)")
-    metres = np.where(np.asarray(valid, dtype=bool) & np.isfinite(depth), depth, 0.0)
-    millimetres = (metres.astype(np.float64) * 1000.0).round()
-    millimetres[(millimetres < 0.0) | (millimetres > 65535.0)] = 0.0
-    with atomic_path(path) as temporary:
-        Image.fromarray(millimetres.astype(np.uint16)).save(temporary, format="PNG")
-
-
-def write_depth_npz(path: str | Path, /, **entries: object) -> None:
-    """Write named arrays, numbers and texts, compressed, to be read back with `allow_pickle=False`.
-
-    Args:
-        path: the file to write.
-        **entries: anything that becomes a plain array.
-
-    Raises:
-        OutputError: an entry would need pickle, or the file cannot be written.
-    """
-    arrays = {name: np.asarray(value) for name, value in entries.items()}
-    for name, array in arrays.items():
-        if array.dtype.hasobject:
-            raise OutputError(f"{path}: entry {name!r} is not a plain array; give numbers or text")
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-
-
-def write_ply(
-    path: str | Path, points: np.ndarray, colours: np.ndarray, unit: str = "m", *, comments: Sequence[str] = ()
-) -> None:
-    """Write a coloured point cloud as binary little-endian PLY (x right, y down, z forward).
-
-    Args:
-        path: the file to write.
-        points: (N, 3) camera axes.
-        colours: (N, 3) uint8 RGB.
-        unit: of the points.
-        comments: lines for the header.
-
-    Raises:
-        DepthError: the shapes differ or the colours are not uint8.
-        OutputError: the file cannot be written.
-    """
-    points, colours = np.asarray(points), np.asarray(colours)
-    if points.ndim != 2 or points.shape[1] != 3 or colours.shape != points.shape or colours.dtype != np.uint8:
-        raise DepthError(
-            f"points {points.shape} must be (N, 3), and colours {colours.shape} {colours.dtype} (N, 3) uint8"
-        )
-    vertices = np.empty(len(points), dtype=[("position", "<f4", 3), ("colour", "u1", 3)])
-    vertices["position"], vertices["colour"] = points, colours
-    comments = [f"unit: {unit}; camera axes: x right, y down, z forward", *comments]
-    header = [
-        "ply",
-        "format binary_little_endian 1.0",
-        *(f"comment {_one_line(comment)}" for comment in comments),
-        f"element vertex {len(points)}",
-        *(f"property float {axis}" for axis in "xyz"),
-        *(f"property uchar {colour}" for colour in ("red", "green", "blue")),
-        "end_header\n",
-    ]
-    with atomic_path(path) as temporary:
-        temporary.write_bytes("\n".join(header).encode("ascii", "replace") + vertices.tobytes())
-
-
-def _require_bytes(path: Path, error: type[AvsnetError], noun: str) -> None:
+def require_bytes(path: Path, error: type[AvsnetError], noun: str) -> None:
     """Refuse a path that is missing, a folder, or empty."""
     try:
         size = path.stat().st_size
     except (OSError, ValueError) as reason:
         if isinstance(reason, FileNotFoundError):
             raise error(f"{path}: no such file; check the path of the {noun}") from None
-        raise error(f"{path}: cannot be read ({_one_line(reason)}); check the path of the {noun}") from None
+        raise error(f"{path}: cannot be read ({one_line(reason)}); check the path of the {noun}") from None
     if path.is_dir():
         raise error(f"{path}: is a folder; name a {noun} in it")
     if size == 0:
         raise error(f"{path}: is empty (0 bytes); copy or export the {noun} again")
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
     """The message without line breaks: the command line prints one line per error."""
     return " ".join(str(message).split())

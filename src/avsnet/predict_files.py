@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avsnet.errors import AudioError, ImageError, OptionError, OutputError
-from avsnet.io import read_image
+from avsnet.io import ECHO_SUFFIXES, IMAGE_SUFFIXES, read_image
 from avsnet.metres import Hearing
 from avsnet.predict import predict_and_hear
 from avsnet.viz import panel, save_figure, summary
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
     from avsnet.audio.rig import Rig
     from avsnet.prediction import Prediction
-
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""What counts as a picture in a folder."""
-
-ECHO_SUFFIXES = (".flac", ".wav")
-"""What counts as a recording in a folder."""
-
 
 RESULTS = ("_depth.npz", "_depth.png", "_depth.ply", "_panel.png")
 """How the names of one picture's results can end."""

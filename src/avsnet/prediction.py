@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from avsnet.depth_files import write_depth_npz, write_depth_png, write_ply
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import unproject
-from avsnet.io import write_depth_npz, write_depth_png, write_ply
 
 SUFFIXES = (".npz", ".png", ".ply")
 """The formats that a prediction can be saved in."""

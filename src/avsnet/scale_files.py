@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsnet.depth_files import read_map
 from avsnet.errors import DepthError, ImageError, OptionError
-from avsnet.io import read_image, read_map, read_wav
+from avsnet.io import read_image, read_wav
 from avsnet.metres import Hearing, avsnet_version, to_metres
 from avsnet.models.registry import OUTPUT_KINDS
 from avsnet.predict import camera_of
@@ -44,9 +45,9 @@ def read_map_file(path: Path, kind: str | None = None, depth_scale: float = 1000
     """Read a map and find out what its numbers mean.
 
     Args:
-        path: as for `avsnet.io.read_map`.
+        path: as for `avsnet.depth_files.read_map`.
         kind: what its numbers mean; None believes the file, if it is an `.npz` that says so.
-        depth_scale: as for `avsnet.io.read_map`.
+        depth_scale: as for `avsnet.depth_files.read_map`.
 
     Raises:
         DepthError: the file is no map, or a broken one.
@@ -94,7 +95,7 @@ def scale_file(
         intrinsics: camera file, in place of `fov`; without both, the camera in the map's file, or the assumed one.
         rig: where speaker and ears sit; None assumes the default rig.
         image: the picture, of the map's size, for the panel and the colours of the cloud; no panel without it.
-        depth_scale: of the reference, as for `avsnet.io.read_depth`.
+        depth_scale: of the reference, as for `avsnet.depth_files.read_depth`.
         ply: whether to write a point cloud as well.
 
     Returns:

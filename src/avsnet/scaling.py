@@ -19,6 +19,9 @@ from avsnet.models.registry import OUTPUT_KINDS
 _FEWEST = 3  # pixels for scale and shift: two always fit exactly, and so prove nothing
 _CONSTANT = 1e-6  # deviation over mean absolute value from which a map is flat: float32 knows no more digits
 _SHARE_KEPT = 0.5  # of the map's known pixels that must stay in front of the camera
+_HUBER = 1.345  # standard deviations from which a residual counts less: 95 % efficient on Gaussian noise
+_ROUNDS = 30  # of re-weighting, at most
+_SETTLED = 1e-9  # relative change of the residuals' sum that ends them
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class ScaledDepth:
 
     In the space `"depth"`: depth = scale * R + shift, with R the relative depth (of a disparity: its inverse) and the
     shift in metres. In the space `"inverse depth"`: 1 / depth = scale * D + shift, with D the disparity and the shift
-    in 1 / metres; only `"affine"` of a kind of disparity lives there. So where there is no shift, `scale` always is
-    the factor of depth.
+    in 1 / metres; only rules that find a shift live there, and only for disparities. So where there is no shift,
+    `scale` always is the factor of depth.
 
     Attributes:
         depth: (H, W) float32 metres, 0 = unknown: what was unknown, and what came to lie at or behind the camera.
@@ -45,6 +48,9 @@ class ScaledDepth:
     method: str
     space: str = "depth"
     fallback: str | None = None
+
+
+Fit = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 
 
 def scale_median(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -100,12 +106,81 @@ def scale_affine(relative: np.ndarray, reference: np.ndarray) -> tuple[float, fl
     return scale, float(mean - scale * relative.mean())
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {
-    "median": scale_median,
-    "least_squares": scale_least_squares,
-    "affine": scale_affine,
+def scale_mean(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """mean(reference) / mean(relative), and no shift: the other statistic of one number."""
+    return float(np.mean(reference) / np.mean(relative)), 0.0
+
+
+def scale_robust_least_squares(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """`scale_least_squares` by Huber's loss: what is far off counts for its distance, not for its square."""
+    return _robust(scale_least_squares, relative, reference)
+
+
+def scale_robust_affine(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """`scale_affine` by Huber's loss; raises what that raises."""
+    return _robust(scale_affine, relative, reference)
+
+
+def _robust(fit: Fit, relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """Re-weight a least-squares fit until it settles; the unit of residuals is their median, so that no unit matters.
+
+    Source: Huber 1964 by iteratively re-weighted least squares, the deviation as 1.4826 median |residual|.
+    """
+    scale, shift = fit(relative, reference)
+    before = np.inf
+    for _ in range(_ROUNDS):
+        residual = np.abs(scale * relative + shift - reference)
+        unit = 1.4826 * float(np.median(residual))
+        total = float(residual.sum())
+        if not unit > _CONSTANT * float(np.abs(reference).mean()) or abs(before - total) <= _SETTLED * total:
+            break
+        weight = np.sqrt(np.minimum(1.0, _HUBER * unit / np.maximum(residual, 1e-300)))
+        scale, shift = _weighted(fit, relative, reference, weight)
+        before = total
+    return scale, shift
+
+
+def _weighted(fit: Fit, relative: np.ndarray, reference: np.ndarray, root: np.ndarray) -> tuple[float, float]:
+    """One weighted least-squares step of the fit's form; `root` (P,) are the weights' square roots."""
+    if fit is scale_least_squares:
+        return scale_least_squares(root * relative, root * reference)
+    weight = np.square(root) / np.square(root).sum()
+    centre, mean = float(weight @ relative), float(weight @ reference)
+    deviation = relative - centre
+    spread = float(np.abs(deviation).max())
+    scale = float(
+        weight @ (deviation / spread * (reference - mean)) / (weight @ np.square(deviation / spread)) / spread
+    )
+    if not scale * spread > _CONSTANT * abs(mean):
+        raise DepthError(f"the fitted scale {scale:.3g} is not positive: the reference does not grow with the map")
+    return scale, mean - scale * centre
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How two maps give a scale.
+
+    Attributes:
+        fit: (P,) float64 relative and reference -> scale, shift; one that cannot raises DepthError.
+        inverse: whether it compares disparities with inverse depth; else every map is turned into depth first.
+        finds_shift: whether it finds a shift too, as kinds whose shift is open need.
+    """
+
+    fit: Fit
+    inverse: bool = False
+    finds_shift: bool = False
+
+
+METHODS: dict[str, Rule] = {
+    "median": Rule(scale_median),
+    "mean": Rule(scale_mean),
+    "least_squares": Rule(scale_least_squares, inverse=True),
+    "robust_least_squares": Rule(scale_robust_least_squares, inverse=True),
+    "affine": Rule(scale_affine, inverse=True, finds_shift=True),
+    "robust_affine": Rule(scale_robust_affine, inverse=True, finds_shift=True),
 }
-"""Each rule by name: (P,) float64 relative and reference -> scale, shift; a rule that cannot raises DepthError."""
+"""Each rule by name. One scale, and perhaps one shift, for the whole map: finer rules, which vary over the picture, are
+functions of both maps and get a table of their own beside this one."""
 
 
 def scale_depth(
@@ -126,7 +201,7 @@ def scale_depth(
         relative: (H, W) what the model gave; its numbers mean `kind`.
         reference: (H, W) metric depth, metres, for example the pseudo-dense depth of AVS-Net; 0 = unknown.
         kind: one of `OUTPUT_KINDS`, the name of the model's output. Metric depth is corrected like relative depth.
-        method: one of `METHODS`. A kind whose shift is open needs `"affine"`.
+        method: one of `METHODS`. A kind whose shift is open needs one that finds a shift.
         valid: (H, W) bool, the pixels that the rule looks at; None looks at all. A pixel that either map does
             not know (not finite; not positive, unless the map's shift is open) is never looked at. Every pixel is
             scaled.
@@ -147,8 +222,9 @@ def scale_depth(
     """
     if method not in METHODS:
         raise OptionError(f"method: found {method!r}, wanted one of {', '.join(METHODS)}")
-    inverse = kind.endswith("disparity") and method != "median"
-    values = _values(relative, kind, method, inverse)
+    rule = METHODS[method]
+    inverse = kind.endswith("disparity") and rule.inverse
+    values = _values(relative, kind, rule, inverse)
     metres = as_depth(reference, "metric_depth")
     if values.ndim != 2 or values.shape != metres.shape:
         raise DepthError(f"relative {values.shape} and reference {metres.shape}: wanted one shape (H, W)")
@@ -162,9 +238,9 @@ def scale_depth(
         raise DepthError("no valid pixel: none is finite and positive in both maps")
     target = metres[known].astype(np.float64)
     try:
-        scale, shift = METHODS[method](values[known], 1.0 / target if inverse else target)
+        scale, shift = rule.fit(values[known], 1.0 / target if inverse else target)
         depth = as_depth(scale * values + shift, "disparity" if inverse else "metric_depth")
-        if method == "affine" and (depth > 0.0).sum() <= _SHARE_KEPT * np.isfinite(values).sum():
+        if rule.finds_shift and (depth > 0.0).sum() <= _SHARE_KEPT * np.isfinite(values).sum():
             raise DepthError(f"scale {scale:.3g} and shift {shift:.3g} leave most of the map at or behind the camera")
     except DepthError as error:
         if kind.startswith("affine"):
@@ -173,14 +249,14 @@ def scale_depth(
             ) from None
         fallback = f"{method} fell back to the median: {error}"
         return replace(scale_depth(relative, reference, kind=kind, valid=valid), fallback=fallback)
-    if inverse and method != "affine":
+    if inverse and not rule.finds_shift:
         return ScaledDepth(depth, 1.0 / scale, shift, method)
     return ScaledDepth(depth, scale, shift, method, "inverse depth" if inverse else "depth")
 
 
-def _values(relative: np.ndarray, kind: str, method: str, inverse: bool) -> np.ndarray:
+def _values(relative: np.ndarray, kind: str, rule: Rule, inverse: bool) -> np.ndarray:
     """float64 numbers of the map in the space of the fit; NaN = unknown."""
-    if kind in OUTPUT_KINDS and kind.startswith("affine") and method == "affine":
+    if kind in OUTPUT_KINDS and kind.startswith("affine") and rule.finds_shift:
         # Up to a shift, 0 and negative numbers are as good as any.
         values = np.asarray(relative, dtype=np.float64)
         return np.where(np.isfinite(values), values, np.nan)

@@ -7,6 +7,7 @@ parallel training. Whatever else a model's files hold is declared by that model;
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import re
@@ -25,6 +26,26 @@ PACKAGED = Path(__file__).parent / "packaged"
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
 _NAMED = 3  # keys named in a message
+
+
+class _Skipped:
+    """What stands for an array or number of NumPy, of which some files hold counters: it takes all and does nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_NUMPY: list[Any] = [
+    type(name, (_Skipped,), {"__module__": module})
+    for module, name in (
+        *((f"numpy.{part}.multiarray", name) for part in ("core", "_core") for name in ("_reconstruct", "scalar")),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+    )
+]
 
 
 def cache_folder() -> Path:
@@ -69,7 +90,7 @@ def read_entries(path: str | Path) -> dict[str, Any]:
         path: safetensors, or what `torch.save` wrote.
 
     Returns:
-        Its top-level dict, on the CPU, as stored.
+        Its top-level dict, on the CPU, as stored; what NumPy wrote into it is there, but empty.
 
     Raises:
         ModelError: the file is missing, truncated, no weight file, or holds Python objects beside tensors.
@@ -82,7 +103,7 @@ def read_entries(path: str | Path) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
             warnings.simplefilter("ignore")
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -114,6 +135,25 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
     return state
+
+
+def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a folder as `save_pretrained` writes it: `config.json` and `model.safetensors`.
+
+    Returns:
+        The options that the network was built with, and its tensors.
+
+    Raises:
+        ModelError: one of the two files is missing or broken.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({_one_line(error)}); give a folder of save_pretrained") from None
+    if not isinstance(options, dict):
+        raise ModelError(f"{path}: holds a {type(options).__name__}, not a dict of options")
+    return options, read_state_dict(Path(folder) / "model.safetensors")
 
 
 def load_strictly(

@@ -130,6 +130,36 @@ def test_a_batch_equals_its_recordings_one_by_one():
     torch.testing.assert_close(settings(waveforms), one_by_one, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("size", [(128, 128), (257, 40), (40, 126), (300, 400), (1, 1)])
+def test_the_fast_way_equals_the_one_that_carries_gradients(size, antialias):
+    for waveform in (noise(3, 2, 2_000), noise(2_000).double()):
+        fast = spectrogram(waveform, size=size, antialias=antialias)
+        slow = spectrogram(waveform.clone().requires_grad_(), size=size, antialias=antialias)
+        assert slow.requires_grad and not fast.requires_grad and fast.dtype == waveform.dtype
+        torch.testing.assert_close(fast, slow.detach(), atol=1e-5 if fast.dtype == torch.float32 else 1e-12, rtol=0.0)
+
+
+def test_what_inference_leaves_behind_does_not_disturb_training():
+    waveform = noise(2, 1_111)
+    with torch.inference_mode():
+        expected = spectrogram(waveform, win_length=60, size=(50, 60))
+    spectrogram(waveform.requires_grad_(), win_length=60, size=(50, 60)).sum().backward()
+    assert waveform.grad is not None and torch.equal(
+        spectrogram(noise(2, 1_111), win_length=60, size=(50, 60)), expected
+    )
+
+
+def test_an_exported_graph_gives_the_same():
+    class Hears(torch.nn.Module):
+        def forward(self, waveform):
+            return spectrogram(waveform, size=(40, 30))
+
+    waveform = noise(2, 1_000)
+    exported = torch.export.export(Hears(), (waveform,)).module()
+    torch.testing.assert_close(exported(waveform), spectrogram(waveform, size=(40, 30)), atol=1e-5, rtol=0.0)
+
+
 @pytest.mark.parametrize("frequency", [1_000.0, 5_000.0, 17_300.0])
 def test_a_pure_tone_peaks_in_its_bin(frequency):
     tone = torch.sin(2.0 * torch.pi * frequency * torch.arange(4_000) / 44_100)

@@ -77,6 +77,14 @@ def test_depth_that_is_no_depth_is_unknown(tmp_path, dtype):
     assert sample["valid"][0, 1:].all()
 
 
+def test_depth_too_small_or_too_large_for_float32_is_unknown(tmp_path):
+    depth = np.full((HEIGHT, WIDTH), 3000.0)
+    depth[0, :2] = [1e-60, 1e60]
+    sample = BatVisionV1(tree(tmp_path, depth=depth))[0]
+    check_sample(sample)
+    assert not sample["valid"][0, 0, :2].any() and sample["valid"].sum() == HEIGHT * WIDTH - 2
+
+
 def test_depth_over_the_cap_is_clipped_only_on_request(tmp_path):
     depth = np.full((HEIGHT, WIDTH), 20_000.0)
     depth[0, :3] = [np.inf, np.nan, 11_000.0]

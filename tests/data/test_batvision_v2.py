@@ -1,5 +1,6 @@
 """The real recording gives the published figures; locations are found, kept and left out by name."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import sweep
 from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.data.batvision_files import load_depth
 from avsnet.data.batvision_v2 import BatVisionV2, find_locations, leave_locations_out
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.sample import check_sample
@@ -269,6 +271,34 @@ def test_an_unreadable_row_names_itself_its_file_and_the_reason(tree, break_it, 
     break_it(tree / "Attic")
     with pytest.raises(DataError, match=rf"^Attic/3: .*{message}"):
         BatVisionV2(tree, "train")[0]
+
+
+def test_rows_read_together_are_the_rows_and_errors_read_one_by_one(tree):
+    (tree / "Attic" / "depth" / "depth_1.npy").unlink()
+    (tree / "Attic" / "camera" / "camera_4.jpeg").write_bytes(b"\xff\xd8\xff")
+    data = BatVisionV2(tree, "all", size=(9, 16), spectrogram=SpectrogramSettings(samples=SAMPLES, size=(32, 32)))
+    order = [4, 0, 1, 3, 2, 6]
+    found = data.read(order)
+    assert [isinstance(sample, DataError) for sample in found].count(True) == 2
+    for index, sample in zip(order, found, strict=True):
+        if isinstance(sample, DataError):
+            with pytest.raises(DataError, match=re.escape(str(sample))):
+                data[index]
+            continue
+        check_sample(sample)
+        alone = data[index]
+        assert alone.keys() == sample.keys()
+        for key, value in alone.items():
+            assert torch.equal(value, sample[key]) if isinstance(value, torch.Tensor) else value == sample[key]
+
+
+@pytest.mark.parametrize("cap", [9.7, 30.0, 0.001])
+def test_every_millimetre_is_its_nearest_float_and_counts_up_to_the_cap(tmp_path, cap):
+    stored = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
+    np.save(tmp_path / "a.npy", stored)
+    depth, valid = (found[0].numpy() for found in load_depth(tmp_path / "a.npy", cap))
+    assert np.array_equal(valid, (stored > 0) & (stored <= round(cap * 1000)))
+    assert np.array_equal(depth, np.where(valid, stored / 1000.0, 0.0).astype(np.float32))
 
 
 def test_a_row_with_missing_cells_is_unreadable_and_the_others_are_not(tree):

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from avsnet.data.transforms import load_image, resize_image, resize_nearest
-from avsnet.errors import ImageError, OptionError
+from avsnet.data.sample import check_sample
+from avsnet.data.transforms import flip, jitter, load_image, resize_image, resize_nearest
+from avsnet.errors import ImageError, OptionError, SampleError
+from avsnet.geometry import unproject
 from avsnet.io import read_image
 
 SIZES = [((720, 1280), (256, 256)), ((7, 9), (3, 4)), ((5, 6), (11, 13)), ((720, 1280), (192, 640)), ((4, 4), (4, 4))]
@@ -84,3 +86,83 @@ def test_a_size_is_two_whole_numbers(size):
         resize_nearest(np.ones((4, 4)), size)
     with pytest.raises(OptionError, match="size"):
         resize_image(np.ones((4, 4, 3), np.uint8), size)
+
+
+def scene(batch: int | None = None) -> dict:
+    """A sample, or a batch of two, of random numbers with a camera that looks off to one side."""
+    generator = torch.Generator().manual_seed(0)
+    leading = () if batch is None else (batch,)
+    depth = 1.0 + torch.rand(*leading, 1, 5, 8, generator=generator)
+    camera = torch.tensor([[9.0, 0.0, 2.75], [0.0, 9.0, 1.5], [0.0, 0.0, 1.0]])
+    return {
+        "image": torch.rand(*leading, 3, 5, 8, generator=generator),
+        "waveform": torch.rand(*leading, 2, 40, generator=generator),
+        "sample_rate": 44_100,
+        "echo": torch.rand(*leading, 2, 6, 7, generator=generator),
+        "depth": depth,
+        "valid": depth > 1.2,
+        "intrinsics": camera.expand(*leading, 3, 3),
+        "id": "a" if batch is None else ["a", "b"],
+    }
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(
+        torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key] for key in a
+    )
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_flip_keeps_the_contract_leaves_its_input_alone_and_undoes_itself(batch):
+    sample = scene(batch)
+    flipped = flip(sample)
+    check_sample(flipped, batched=batch is not None)
+    assert same(sample, scene(batch)) and not same(flipped, sample) and same(flip(flipped), sample)
+
+
+def test_a_flipped_sample_is_the_mirrored_world_heard_with_swapped_ears():
+    sample = scene()
+    flipped = flip(sample)
+    points, mirrored = (unproject(s["depth"][0].numpy(), s["intrinsics"].numpy()) for s in (sample, flipped))
+    np.testing.assert_allclose(mirrored[:, ::-1], points * [-1.0, 1.0, 1.0], atol=1e-6)
+    assert torch.equal(flipped["image"][:, :, 0], sample["image"][:, :, -1])
+    assert torch.equal(flipped["valid"], flipped["depth"] > 1.2)
+    for key in ("waveform", "echo"):
+        assert torch.equal(flipped[key][0], sample[key][1]) and torch.equal(flipped[key][1], sample[key][0])
+
+
+def test_a_flipped_batch_is_the_batch_of_its_flipped_samples():
+    batch = scene(2)
+    tensors = [key for key, value in batch.items() if isinstance(value, torch.Tensor)]
+    for index in range(2):
+        one = flip({key: batch[key][index] for key in tensors})
+        assert same(one, {key: flip(batch)[key][index] for key in tensors})
+
+
+def test_a_camera_alone_cannot_be_flipped():
+    with pytest.raises(SampleError, match="intrinsics"):
+        flip({"intrinsics": torch.eye(3), "waveform": torch.zeros(2, 5)})
+
+
+def test_jitter_is_a_power_and_a_gain_per_channel_within_their_bounds_and_clipped():
+    grey = torch.tensor([0.25, 0.5]).repeat(1000, 3, 1, 1)
+    varied = jitter(grey, torch.Generator().manual_seed(0))
+    # out = gain * grey ** gamma: two greys give both.
+    gamma = (varied[..., 1].log() - varied[..., 0].log()) / np.log(2.0)
+    gain = varied[..., 1] / 0.5**gamma
+    assert torch.allclose(gamma, gamma[:, :1].expand_as(gamma), atol=1e-5), "one gamma for the three channels"
+    assert 0.9 <= gamma.min() < 0.902 and 1.098 < gamma.max() <= 1.1 + 1e-5
+    assert 0.75 * 0.9 <= gain.min() < 0.7 and 1.35 < gain.max() <= 1.25 * 1.1 + 1e-5
+    ratio = gain[:, 0] / gain[:, 1]
+    assert 0.9 / 1.1 - 1e-5 <= ratio.min() < 0.85 and 1.18 < ratio.max() <= 1.1 / 0.9 + 1e-5
+    assert abs(gain.mean() - 1.0) < 0.01 and abs(gamma.mean() - 1.0) < 0.01
+    bright = jitter(torch.ones(50, 3, 2, 2), torch.Generator().manual_seed(0))
+    assert bright.max() == 1.0 and bright.min() < 0.9
+
+
+def test_jitter_repeats_with_its_generator_and_takes_one_picture():
+    image = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(1))
+    first, again, other = (jitter(image, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other) and first.shape == image.shape
+    assert torch.equal(jitter(image, torch.Generator().manual_seed(0), brightness=0.25), first)
+    assert torch.equal(jitter(image[None], torch.Generator().manual_seed(0))[0], first)

@@ -11,8 +11,8 @@ from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
 from avsnet.audio.rig import Rig
 from avsnet.rooms.echo import echo, first_order, impulse_response, second_order
 from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.raycast import cast
-from avsnet.rooms.scene import Quads, Room, box, join, look_along, shell
+from avsnet.rooms.plain_raycast import cast
+from avsnet.rooms.plain_scene import Quads, Room, box, join, look_along, shell
 
 RIG = Rig(origin="known")
 POINT = Rig(speaker=(0.0, 0.0, 0.0), ears=((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))

@@ -5,7 +5,7 @@ import pytest
 
 from avsnet.errors import OptionError
 from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.raycast import cast
+from avsnet.rooms.plain_raycast import cast
 
 SEEDS = range(30)
 DOMAINS = ("offices", "historic")

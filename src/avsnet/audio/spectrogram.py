@@ -9,8 +9,10 @@ and with it range, is linear.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -82,22 +84,72 @@ def spectrogram(
     if waveform.dtype in (torch.float16, torch.bfloat16):
         waveform = waveform.float()
 
-    leading = waveform.shape[:-1]
-    window = torch.hann_window(win_length, dtype=waveform.dtype, device=waveform.device)
-    spectrum = torch.stft(
-        waveform.reshape(-1, waveform.shape[-1]),
-        n_fft,
-        hop_length,
-        win_length,
-        window,
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
+    ears = waveform.reshape(-1, waveform.shape[-1])
+    if ears.is_cuda or ears.requires_grad or torch.compiler.is_compiling():
+        window = torch.hann_window(win_length, dtype=ears.dtype, device=ears.device)
+        magnitude = _stft(ears, n_fft, hop_length, window).abs()
+        if size is not None:
+            magnitude = F.interpolate(magnitude[:, None], size, mode="bilinear", antialias=antialias)[:, 0]
+    else:
+        # The same numbers three times as fast, but no gradient and no exporter follows. More than one recording's
+        # two ears at a time would not stay in the processor's cache.
+        magnitude = torch.cat(
+            [_by_hand(pair, n_fft, win_length, hop_length, size, antialias) for pair in ears.split(2)]
+        )
+    return COMPRESSIONS[compression](magnitude).reshape(*waveform.shape[:-1], *magnitude.shape[-2:])
+
+
+def _stft(ears: Tensor, n_fft: int, hop_length: int, window: Tensor) -> Tensor:
+    """(C, N) -> (C, F, T) complex."""
+    return torch.stft(
+        ears, n_fft, hop_length, len(window), window, center=True, pad_mode="reflect", return_complex=True
     )
-    magnitude = spectrum.abs()
-    if size is not None:
-        magnitude = F.interpolate(magnitude[:, None], size, mode="bilinear", antialias=antialias)[:, 0]
-    return COMPRESSIONS[compression](magnitude).reshape(*leading, *magnitude.shape[-2:])
+
+
+def _by_hand(
+    ears: Tensor, n_fft: int, win_length: int, hop_length: int, size: tuple[int, int] | None, antialias: bool
+) -> Tensor:
+    """(C, N) -> (C, F, T) magnitudes, or (C, *size)."""
+    spectrum = _stft(ears, n_fft, hop_length, _window(win_length, ears.dtype))
+    # NumPy takes the magnitude of complex numbers ten times as fast as torch.
+    magnitude = torch.from_numpy(np.abs(spectrum.numpy()))
+    if size is None:
+        return magnitude
+    # Time first: that is how `torch.stft` lays its result out.
+    magnitude = _resize_rows(magnitude.transpose(1, 2), size[1], antialias)
+    return _resize_rows(magnitude.transpose(1, 2), size[0], antialias)
+
+
+def _resize_rows(images: Tensor, rows: int, antialias: bool) -> Tensor:
+    """Resize (C, n, m) to (C, rows, m) as `F.interpolate` does, but by weighted sums of whole rows: 5 times as fast."""
+    count, old, width = images.shape
+    places, weights = _filter(count, old, rows, antialias, images.dtype)
+    sums = F.embedding_bag(places, images.reshape(-1, width), mode="sum", per_sample_weights=weights)
+    return sums.reshape(count, rows, width)
+
+
+@lru_cache(maxsize=16)
+def _filter(count: int, old: int, new: int, antialias: bool, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The filter of `F.interpolate` along one axis of `count` images that lie one after the other.
+
+    A resize is linear, so resizing the identity gives its matrix; all but the K largest weights of a row are zero.
+
+    Returns:
+        places (count * new, K) int32 among the count * old rows, and their weights, of the same shape.
+    """
+    with torch.inference_mode(False):
+        identity = torch.eye(old, dtype=dtype)[None, None]
+        matrix = F.interpolate(identity, (new, old), mode="bilinear", antialias=antialias)[0, 0]
+        weights, places = matrix.topk(int((matrix > 0.0).sum(dim=1).max()), dim=1)
+        places = places + old * torch.arange(count)[:, None, None]
+        return places.reshape(count * new, -1).int(), weights.repeat(count, 1)
+
+
+@lru_cache(maxsize=16)
+def _window(length: int, dtype: torch.dtype) -> Tensor:
+    """The periodic Hann window, kept because making it costs a tenth of a spectrogram."""
+    with torch.inference_mode(False):
+        return torch.hann_window(length, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -129,7 +181,7 @@ class SpectrogramSettings:
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """`spectrogram` of a (..., N) waveform with these settings: (..., F, T)."""
-        return spectrogram(waveform, **asdict(self))
+        return spectrogram(waveform, **vars(self))
 
 
 def samples_for_range(max_depth: float, sample_rate: int = SAMPLE_RATE, speed_of_sound: float = 340.0) -> int:

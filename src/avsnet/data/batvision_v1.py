@@ -10,12 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from torch.utils.data import Dataset
 
 from avsnet.audio.spectrogram import SpectrogramSettings
-from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowReader, without_repeats
+from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowDataset, RowReader, without_repeats
 from avsnet.data.table import read_table
 from avsnet.errors import DataError, OptionError
 
@@ -30,7 +27,7 @@ _COLUMNS = {
 }
 
 
-class BatVisionV1(Dataset[dict[str, Any]]):
+class BatVisionV1(RowDataset):
     """The rows of one split of V1, as samples; what the options mean stands at `RowReader`.
 
     With the same `samples` and `align` as V2, which is the default, a column of a spectrogram means the same range in
@@ -74,22 +71,12 @@ class BatVisionV1(Dataset[dict[str, Any]]):
         if split not in SPLITS:
             raise OptionError(f"split: found {split!r}, wanted one of {', '.join(SPLITS)}")
         self.root, self.split = Path(root), split
-        self.reader = RowReader(cap, over_cap, size, samples, align, spectrogram, tuple(keys), full_scale)
+        reader = RowReader(cap, over_cap, size, samples, align, spectrogram, tuple(keys), full_scale)
         table = self.root / f"{split}.csv"
-        self.rows, self.repeated = without_repeats(_rows(self.root, table, self.reader.keys))
-        if not self.rows:
+        rows, self.repeated = without_repeats(_rows(self.root, table, reader.keys))
+        if not rows:
             raise DataError(f"{table}: lists no row; copy it again")
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """The sample at a place of the split.
-
-        Raises:
-            DataError: an unreadable row; `loading.SampleLoader` leaves such rows out and counts them.
-        """
-        return self.reader(self.rows[index])
+        super().__init__(rows, reader)
 
 
 def _rows(root: Path, table: Path, keys: tuple[str, ...]) -> list[Row]:

@@ -12,10 +12,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from avsnet.audio.spectrogram import SpectrogramSettings
-from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowReader, without_repeats
+from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowDataset, RowReader, without_repeats
 from avsnet.data.table import read_table
 from avsnet.errors import DataError, OptionError
 
@@ -26,7 +24,7 @@ PUBLISHED_ROWS = {"train": 1911, "val": 625, "test": 584}
 _COLUMNS = {"image": "camera", "waveform": "audio", "depth": "depth"}
 
 
-class BatVisionV2(Dataset[dict[str, Any]]):
+class BatVisionV2(RowDataset):
     """The rows of one split of V2, as samples; what the options mean stands at `RowReader`.
 
     Args:
@@ -73,28 +71,18 @@ class BatVisionV2(Dataset[dict[str, Any]]):
         if split not in (*SPLITS, "all"):
             raise OptionError(f"split: found {split!r}, wanted one of {', '.join(SPLITS)}, all")
         self.root, self.split = Path(root), split
-        self.reader = RowReader(cap, over_cap, size, samples, align, spectrogram, tuple(keys))
+        reader = RowReader(cap, over_cap, size, samples, align, spectrogram, tuple(keys))
         self.locations = _chosen(find_locations(root), find_locations(root, split), locations, leave_out)
         tables = [(name, part) for name in self.locations for part in (SPLITS if split == "all" else (split,))]
-        self.rows, self.repeated = without_repeats(
+        rows, self.repeated = without_repeats(
             row
             for name, part in tables
             if (table := self.root / name / f"{part}.csv").is_file()
-            for row in _rows(self.root, name, table, self.reader.keys)
+            for row in _rows(self.root, name, table, reader.keys)
         )
-        if not self.rows:
+        if not rows:
             raise DataError(f"{root}: the tables of split {split!r} list no row in {', '.join(self.locations)}")
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """The sample at a place of the split.
-
-        Raises:
-            DataError: an unreadable row; `loading.SampleLoader` leaves such rows out and counts them.
-        """
-        return self.reader(self.rows[index])
+        super().__init__(rows, reader)
 
 
 def leave_locations_out(root: str | Path, held_out: Collection[str], **options: Any) -> dict[str, BatVisionV2]:

@@ -21,11 +21,11 @@ from tqdm import tqdm
 from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.data import batvision_v1, batvision_v2, visual_echoes
+from avsnet.data.batvision_files import load_depth, load_ears
 from avsnet.data.batvision_v1 import BatVisionV1
 from avsnet.data.batvision_v2 import BatVisionV2, find_locations
 from avsnet.data.check_report import Report, RowReport
 from avsnet.data.folder import CaptureFolder, find_captures
-from avsnet.data.rows import load_depth, load_ears
 from avsnet.data.table import read_table
 from avsnet.data.transforms import load_image
 from avsnet.data.visual_echoes import VisualEchoes

@@ -20,16 +20,15 @@ from avsnet.audio.rig import Rig
 from avsnet.audio.spectrogram import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.transforms import check_size, resize_image, resize_nearest
+from avsnet.depth_files import read_depth
 from avsnet.errors import AudioError, DataError, DepthError, EchoError, OptionError
 from avsnet.geometry import read_intrinsics, resize_intrinsics
-from avsnet.io import Recording, read_depth, read_image, read_wav
+from avsnet.io import ECHO_SUFFIXES, IMAGE_SUFFIXES, Recording, read_image, read_wav
 from avsnet.metrics import valid_depth
 
 _ASPECT = 0.01  # relative; as for intrinsics
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 DEPTH_SUFFIXES = (".npy", ".npz", ".png", ".tif", ".tiff")
-ECHO_SUFFIXES = (".wav", ".flac")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class SampleLoader(DataLoader[Any]):
     warning names the unreadable rows, and one counts the `notes` of the samples that were mended.
 
     Args:
-        dataset: gives samples by index, or raises an `AvsnetError` where it cannot.
+        dataset: gives samples by index, or raises an `AvsnetError` where it cannot. Where it has a method `read`, as
+            `rows.RowDataset` has, a batch is read by it at once.
         batch_size: rows per batch.
         tolerance: the share of the epoch's rows that may be unreadable.
         **options: those of `torch.utils.data.DataLoader`, but for `collate_fn`.
@@ -126,3 +127,11 @@ class _Guarded(Dataset[Any]):
             return self.dataset[index]
         except AvsnetError as error:
             return Unreadable(index, str(error))
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """What torch's loaders call for a batch, where it exists."""
+        read = getattr(self.dataset, "read", None)
+        if read is None:
+            return [self[index] for index in indices]
+        found = zip(indices, read(indices), strict=True)
+        return [Unreadable(at, str(given)) if isinstance(given, AvsnetError) else given for at, given in found]

@@ -33,15 +33,21 @@ from avsnet.weights import find_weights, load_strictly, read_state_dict, weights
 ENCODERS = {info.name: info for info in registered("midas_")}
 """The MiDaS networks that an AVS-Net can see with, by name."""
 
+SIZES = {"midas_tiny": (128, 192)}
+"""Default input sizes (height, width) that are not those of the encoder."""
+
 NARROW = {
-    "embedding": 64,
+    "embedding": 32,
     "regressor_width": 64,
-    "projector_width": 64,
-    "attractor_width": 64,
+    "projector_width": 32,
+    "attractor_width": 32,
     "binomial_width": 32,
+    "alpha": 3.0,
     "stride": 2,
 }
-"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one."""
+"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one. Trained from scratch, its
+attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
+them."""
 
 _NARROW = 64
 _WEIGHTS = "model.safetensors"
@@ -115,6 +121,7 @@ class AVSNet(
             _settings(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
             (min_depth, max_depth),
         )
+        self.metric_bins.spread_seeds()
         self.audio: AudioSettings | None = None
         self.echo_dropout = 0.0
         if fusion != "none":
@@ -373,6 +380,8 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
 def _size(base: ModelInfo) -> tuple[int, int]:
     """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
     assert base.size is not None
+    if base.name in SIZES:
+        return SIZES[base.name]
     height, width = base.size
     if base.size_multiple is None or height != width:
         return height, width

@@ -22,14 +22,14 @@ _BLEND_SLOPE, _BLEND_BORDER = 20.0, 0.05  # of the width
 def infer(
     model: torch.nn.Module, picture: np.ndarray, *, flip: bool = True, pad: bool = True, **heard: Any
 ) -> np.ndarray:
-    """What a model says of one picture; its mode is left as it was.
+    """What a model says of one picture, at the picture's size: `network_map`, then `at_picture_size`.
 
     Args:
         model: keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
         picture: (H, W, 3) uint8 RGB.
-        flip: whether to also run the mirrored picture, where the model's published rule does.
-        pad: likewise, to pad by reflection.
-        **heard: further entries of the batch, without the leading B: `waveform` (2, N) tensor, `sample_rate` int.
+        flip: as for `network_map`.
+        pad: likewise.
+        **heard: likewise.
 
     Returns:
         (H, W) float32 in the unit of `model.info.output`.
@@ -39,21 +39,61 @@ def infer(
         ModelError: the model fails, or gives no such map, or NaN.
     """
     info: ModelInfo = model.info  # type: ignore[assignment]
-    height, width = picture.shape[:2]
-    # Reflection hides what the training pictures' borders taught (ZoeDepth's published rule).
-    rows, columns = (int(3.0 * (side / 2) ** 0.5) if info.pad and pad else 0 for side in (height, width))
+    return at_picture_size(network_map(model, picture, flip=flip, pad=pad, **heard), info, picture.shape[:2], pad=pad)
+
+
+def network_map(
+    model: torch.nn.Module, picture: np.ndarray, *, flip: bool = True, pad: bool = True, **heard: Any
+) -> np.ndarray:
+    """What a model says of one picture, at the size at which it says it; its mode is left as it was.
+
+    Args:
+        model: keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
+        picture: (H, W, 3) uint8 RGB.
+        flip: whether to also run the mirrored picture, where the model's published rule does.
+        pad: likewise, to pad by reflection.
+        **heard: further entries of the batch, without the leading B: `waveform` (2, N) tensor, `sample_rate` int.
+
+    Returns:
+        (h, w) float32 in the unit of `model.info.output`, of the padded picture.
+
+    Raises:
+        ImageError: no such picture.
+        ModelError: the model fails, or gives no such map, or NaN.
+    """
+    info: ModelInfo = model.info  # type: ignore[assignment]
+    rows, columns = _margins(info, picture.shape[:2], pad)
     padded = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect") if rows or columns else picture
-    size = input_size(info, *padded.shape[:2])
-    batch = _batch(to_model_input(padded, size, info.resample), heard, info.flip != "none" and flip)
+    image = to_model_input(padded, input_size(info, *padded.shape[:2]), info.resample)
+    batch = _batch(image, heard, info.flip != "none" and flip)
     weight = next(model.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
     batch = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
     values = _forward(model, info, batch)
-    if len(values) == 2:
-        values = _unflip(values, info.flip)
-    return to_image_size(values[0, 0].numpy(), padded.shape[:2], info.upsample)[
-        rows : rows + height, columns : columns + width
-    ]
+    return (_unflip(values, info.flip) if len(values) == 2 else values)[0, 0].numpy()
+
+
+def at_picture_size(values: np.ndarray, info: ModelInfo, size: tuple[int, int], *, pad: bool = True) -> np.ndarray:
+    """Bring a network's map to its picture: resized in its own unit, its padding cut off.
+
+    Args:
+        values: (h, w) as `network_map` gives it.
+        info: of the network.
+        size: (H, W) of the picture, pixels.
+        pad: whether the picture was padded where the model's rule does.
+
+    Returns:
+        (H, W) float32, same unit.
+    """
+    (height, width), (rows, columns) = size, _margins(info, size, pad)
+    whole = to_image_size(values, (height + 2 * rows, width + 2 * columns), info.upsample)
+    return whole[rows : rows + height, columns : columns + width]
+
+
+def _margins(info: ModelInfo, size: tuple[int, int], pad: bool) -> tuple[int, int]:
+    """Rows and columns of reflection on each side: they hide what the training pictures' borders taught (ZoeDepth)."""
+    rows, columns = (int(3.0 * (side / 2) ** 0.5) if info.pad and pad else 0 for side in size)
+    return rows, columns
 
 
 def _batch(image: Tensor, heard: dict[str, Any], flip: bool) -> dict[str, Any]:

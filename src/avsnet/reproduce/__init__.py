@@ -1,0 +1,1 @@
+"""The paper's evidence by command: evaluate systems on data, and make its tables and figures from the scores."""

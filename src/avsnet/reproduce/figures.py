@@ -1,0 +1,154 @@
+"""The paper's figures from scores and maps: examples (Figure 2) and the gain over depth (Figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from avsnet.analysis import Aide, aide_of_intervals
+from avsnet.errors import DepthError
+from avsnet.reproduce.plan import Line
+from avsnet.reproduce.scores import Row
+from avsnet.viz import COLOUR_MAP, UNKNOWN, colour_depth
+
+ERROR_MAP = "magma"
+"""Colours of errors: black is none."""
+
+_FEWEST = 3  # images that a metre must have to be drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One row of Figure 2: a model's map with the visual-only and with the audio-visual scale.
+
+    Attributes:
+        name: of the model.
+        visual: (H, W) metres.
+        full: (H, W) metres.
+    """
+
+    name: str
+    visual: np.ndarray
+    full: np.ndarray
+
+
+def examples_figure(picture: np.ndarray, target: np.ndarray, valid: np.ndarray, examples: Sequence[Example]) -> Figure:
+    """Figure 2: per model picture, truth, both scaled maps and their errors, all depths on one scale, all errors too.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        target: (H, W) metres.
+        valid: (H, W) bool.
+        examples: one a row.
+    """
+    near, far = np.percentile(target[valid], (1.0, 99.0))
+    errors = [np.abs(depth - target) for one in examples for depth in (one.visual, one.full)]
+    worst = max(float(np.percentile(np.concatenate([error[valid] for error in errors]), 95.0)), 1e-3)
+    titles = ("picture", "truth", "visual scale", "audio-visual scale", "|visual - truth|", "|audio-visual - truth|")
+    height, width = target.shape
+    cell = 2.1
+    row = cell * height / width
+    total = 0.45 + len(examples) * (row + 0.12) + 0.75
+    figure = Figure(figsize=(6 * (cell + 0.1) + 1.0, total), dpi=110, facecolor="white")
+
+    def place(across: int, down: int) -> Axes:
+        left, top = 0.9 + across * (cell + 0.1), 0.45 + down * (row + 0.12)
+        box = (left / figure.get_figwidth(), 1 - (top + row) / total, cell / figure.get_figwidth(), row / total)
+        axes = figure.add_axes(box)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return axes
+
+    for down, one in enumerate(examples):
+        depths = [colour_depth(depth, depth > 0, (near, far)) for depth in (one.visual, one.full)]
+        faults = [_colour_error(np.abs(depth - target), valid, worst) for depth in (one.visual, one.full)]
+        for across, pixels in enumerate((picture, colour_depth(target, valid, (near, far)), *depths, *faults)):
+            axes = place(across, down)
+            axes.imshow(pixels)
+            if down == 0:
+                axes.set_title(titles[across], fontsize=9)
+            if across == 0:
+                axes.set_ylabel(one.name, fontsize=8)
+    for start, limits, colours, label in (
+        (1, (near, far), COLOUR_MAP, "depth (m); grey: unknown"),
+        (4, (0.0, worst), ERROR_MAP, "absolute error (m)"),
+    ):
+        left = 0.9 + start * (cell + 0.1)
+        wide = (3 if start == 1 else 2) * (cell + 0.1) - 0.1
+        box = (left / figure.get_figwidth(), 0.48 / total, wide / figure.get_figwidth(), 0.12 / total)
+        bar = figure.colorbar(
+            ScalarMappable(Normalize(*limits), colours), cax=figure.add_axes(box), orientation="horizontal"
+        )
+        bar.set_label(label, fontsize=8)
+        bar.ax.tick_params(labelsize=7)
+    return figure
+
+
+def aide_figure(curves: dict[str, Aide], cap: float) -> Figure:
+    """Figure 3: the gain by the echo in each metre of true depth, one curve a model, and how many images have it.
+
+    Args:
+        curves: name -> AIDE; the first is drawn thick.
+        cap: metres; the right end.
+    """
+    figure = Figure(figsize=(8.0, 5.0), dpi=110, facecolor="white", layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for place, (name, curve) in enumerate(curves.items()):
+        shown = np.where(curve.images >= _FEWEST, curve.mean, np.nan)
+        above.plot(np.arange(len(shown)) + 0.5, shown, marker="o", markersize=3, linewidth=1 + (place == 0), label=name)
+    above.axhline(0.0, color="0.6", linewidth=0.8)
+    above.set_ylabel("AIDE (m): error without echo\nminus error with echo")
+    above.legend(fontsize=8, frameon=False)
+    above.set_title("Positive: the echo helps", fontsize=10)
+    if curves:
+        images = next(iter(curves.values())).images
+        below.bar(np.arange(len(images)) + 0.5, images, width=0.9, color="0.7")
+    below.set_ylabel("images")
+    below.set_xlabel("true depth (m), intervals of one metre")
+    below.set_xlim(0.0, cap)
+    return figure
+
+
+def aide_of_lines(intervals: list[Row], visual: Line, audio_visual: Line) -> Aide | None:
+    """AIDE of two lines from the intervals that their evaluation wrote; None where one was not run."""
+    tables = [_by_image(intervals, line) for line in (visual, audio_visual)]
+    both = sorted(tables[0].keys() & tables[1].keys())
+    if not both:
+        return None
+    length = 1 + max(metre for table in tables for name in both for metre in table[name])
+    rows = [[_row(table[name], length) for name in both] for table in tables]
+    try:
+        return aide_of_intervals(*rows)
+    except DepthError:
+        return None
+
+
+def _by_image(intervals: list[Row], line: Line) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    if line.trial is None:
+        return found
+    key = (line.trial.system.label, line.trial.scaling.label)
+    for row in intervals:
+        if (row["system"], row["scaling"]) == key:
+            found.setdefault(row["id"], {})[int(row["metre"])] = float(row["mae"])
+    return found
+
+
+def _row(errors: dict[int, float], length: int) -> np.ndarray:
+    row = np.full(length, np.nan)
+    for metre, error in errors.items():
+        row[metre] = error
+    return row
+
+
+def _colour_error(error: np.ndarray, valid: np.ndarray, worst: float) -> np.ndarray:
+    shares = Normalize(0.0, worst, clip=True)(np.where(valid, error, 0.0))
+    colours = matplotlib.colormaps[ERROR_MAP](np.asarray(shares), bytes=True)[..., :3]
+    return np.where(valid[..., None], colours, np.uint8(UNKNOWN))

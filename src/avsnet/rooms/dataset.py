@@ -1,0 +1,137 @@
+"""Simulated rooms as a data set: made when asked for, or read back from a cache on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.data.rows import DIRECT_AT, SAMPLES
+from avsnet.errors import OptionError
+from avsnet.metrics import valid_depth
+from avsnet.rooms.cache import FULL, Store
+from avsnet.rooms.preset import find_domain, find_preset
+
+
+class Rooms(Dataset[dict[str, Any]]):
+    """Simulated rooms, as samples of the contract.
+
+    Args:
+        domain: `"offices"` or `"historic"`.
+        rooms: their seeds; a number n stands for 0 to n - 1.
+        frames: of each room; frames of one hundred each are one walk, so 0, 100, 200 are three places in it.
+        size: (h, w) of picture and depth, pixels.
+        aspect: as in `sample`: 16 / 9 shows what the readers make of BatVision's pictures at a square size.
+        depth: `"sensor"`: with a sensor's noise and holes; `"true"`: of every pixel up to the cap.
+        cap: metres; None: the domain's.
+        over_cap: "drop" or "clip", as in the readers.
+        samples: length of every recording.
+        align: the sample at which the direct sound is put, from the rig's geometry, not by ear as the readers must;
+            None: as recorded.
+        spectrogram: settings that give `echo`.
+        preset: name of the simulator's knobs.
+        cache: folder to keep samples in; None: they are made each time.
+
+    Attributes:
+        items: seed and frame of each sample; ids are `<domain>/<seed>/<frame>`.
+        folder: the cache's folder for these settings, or None.
+
+    Raises:
+        OptionError: a setting is outside what it allows.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        rooms: int | Iterable[int],
+        *,
+        frames: Sequence[int] = (0,),
+        size: tuple[int, int] = (256, 256),
+        aspect: float | None = None,
+        depth: str = "sensor",
+        cap: float | None = None,
+        over_cap: str = "drop",
+        samples: int = SAMPLES,
+        align: int | None = DIRECT_AT,
+        spectrogram: SpectrogramSettings | None = None,
+        preset: str = "rooms-1",
+        cache: str | Path | None = None,
+    ) -> None:
+        seeds = range(rooms) if isinstance(rooms, int) else list(rooms)
+        if not len(seeds) or not len(frames):
+            raise OptionError("rooms, frames: found none, wanted one or more")
+        if depth not in ("sensor", "true"):
+            raise OptionError(f"depth: found {depth!r}, wanted sensor or true")
+        if samples < 1 or (align is not None and not 0 <= align < samples):
+            raise OptionError(f"samples {samples}, align {align}: the direct sound must lie within the recording")
+        self.domain, self.preset, self.size, self.aspect, self.depth = domain, preset, size, aspect, depth
+        self.cap = find_domain(domain, find_preset(preset)).cap if cap is None else cap
+        valid_depth(np.zeros(1), self.cap, over_cap)
+        self.over_cap, self.samples, self.align, self.spectrogram = over_cap, samples, align, spectrogram
+        self.items = [(int(seed), int(frame)) for seed in seeds for frame in frames]
+        self.store = Store(domain, size, aspect, samples, align, preset, None if cache is None else Path(cache))
+        self.folder = self.store.folder
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The sample at a place; beside the contract's keys it has `k`, `ambiguous` and `room_type`."""
+        seed, frame = self.items[index]
+        record = self.store.read(seed, frame)
+        stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
+        depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
+        waveform = record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL)
+        found = {
+            "image": torch.from_numpy(record["rgb"].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)),
+            "waveform": torch.from_numpy(waveform),
+            "sample_rate": SAMPLE_RATE,
+            "depth": torch.from_numpy(depth.astype(np.float32))[None],
+            "valid": torch.from_numpy(valid)[None],
+            "intrinsics": torch.from_numpy(record["K"].astype(np.float32)),
+            "id": f"{self.domain}/{seed:07d}/{frame:04d}",
+            "k": float(record["k"]),
+            "ambiguous": bool(record["ambiguous"]),
+            "room_type": str(record["room_type"]),
+        }
+        if self.spectrogram is not None:
+            found["echo"] = self.spectrogram(found["waveform"])
+        return found
+
+    def fill(self, workers: int = 1, progress: bool = True) -> int:
+        """Make every sample that the cache lacks.
+
+        Args:
+            workers: processes that make them.
+            progress: whether to show a bar on standard error.
+
+        Returns:
+            How many were made.
+
+        Raises:
+            OptionError: there is no cache.
+        """
+        if self.folder is None:
+            raise OptionError("fill: the data set has no cache; give one")
+        missing = [item for item in self.items if not self.store.path(*item).exists()]
+        bar = tqdm(total=len(missing), unit="sample", disable=not progress)
+        if workers <= 1:
+            for item in missing:
+                self.store.make(*item)
+                bar.update()
+        else:
+            # A fresh interpreter each: forking one that has started threads can hang.
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                for _ in pool.map(self.store.fill, missing, chunksize=4):
+                    bar.update()
+        bar.close()
+        return len(missing)

@@ -1,0 +1,306 @@
+"""What a training run is: dataclasses that YAML files and the command line fill in.
+
+A file may name another one as `base` and change a few lines of it. Names are checked, by jsonargparse: a key that
+nobody knows is an error, not a silent default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from avsnet.errors import OptionError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+
+@dataclass
+class ModelConfig:
+    """Which network, and what it starts from.
+
+    Args:
+        name: one of `avsnet models`.
+        weights: what to start from: nothing (fresh), "default" (packaged or cached), or a file or folder.
+        options: further options of the model, such as max_depth.
+    """
+
+    name: str = "batvision_unet_256"
+    weights: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class DataConfig:
+    """What is trained on, and what it is judged by.
+
+    Args:
+        train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT or rooms:DOMAIN:FIRST-LAST (seeds of
+            simulated rooms).
+        val: likewise; none at all leaves validation out. The first one decides which weights are the best.
+        size: height and width of pictures and depth, pixels.
+        cap: metres; deeper pixels do not count; by default 12 for batvision_v1 and offices, else 30.
+        samples: length to which recordings are cut or padded; by default 7782, 30 m there and back.
+        align: sample at which the direct sound is put; -1 leaves recordings as they are (the original settings).
+        hears: whether recordings are read.
+        sees: whether pictures are read.
+        batch_size: samples a step, of all processes together.
+        workers: processes that read samples.
+        flip: probability that a sample is mirrored and its ears swapped.
+        jitter: probability that a picture's colours are varied.
+        shuffle_echoes: give every sample the echo of another one, in training and validation: the control.
+        cache: folder in which simulated rooms are kept, so that each is made once.
+    """
+
+    train: list[str] | str = field(default_factory=list)
+    val: list[str] | str = field(default_factory=list)
+    size: tuple[int, int] = (256, 256)
+    cap: float | None = None
+    samples: int | None = None
+    align: int | None = None
+    hears: bool = True
+    sees: bool = True
+    batch_size: int = 16
+    workers: int = 2
+    flip: float = 0.5
+    jitter: float = 0.5
+    shuffle_echoes: bool = False
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
+        self.train, self.val = ([text] if isinstance(text, str) else text for text in (self.train, self.val))
+
+
+@dataclass
+class OptimiserConfig:
+    """How weights are changed.
+
+    Args:
+        name: adamw (weight decay apart from the gradient) or adam.
+        lr: the largest rate.
+        divisors: rate of a parameter group of the model, as lr divided by this; 0 or less freezes the group.
+        weight_decay: of all parameters.
+        clip: largest norm of the gradient; 0 leaves it as it is.
+        schedule: onecycle or constant.
+        pct_start: onecycle, share of the steps in which the rate rises.
+        div_factor: onecycle, lr / first rate.
+        final_div_factor: onecycle, first rate / last rate.
+    """
+
+    name: Literal["adamw", "adam"] = "adamw"
+    lr: float = 1e-4
+    divisors: dict[str, float] = field(default_factory=dict)
+    weight_decay: float = 0.01
+    clip: float = 0.0
+    schedule: Literal["onecycle", "constant"] = "onecycle"
+    pct_start: float = 0.7
+    div_factor: float = 1.0
+    final_div_factor: float = 1e4
+
+
+@dataclass
+class TrainConfig:
+    """A training run.
+
+    Args:
+        out: folder of the run.
+        seed: draws the order of samples, what is varied in them, and chance inside the network.
+        epochs: passes over the training rows; what does not fill a last batch is left out.
+        steps: steps in all, in place of epochs.
+        loss: silog, log_l1 (BITD) or l1 (BatVision U-Net).
+        accumulate: parts into which each process divides its share of a batch, one after the other.
+        precision: 32-true, bf16-mixed or 16-mixed.
+        validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
+        save_every: steps from one checkpoint to the next.
+        log_every: steps from one line of the log to the next.
+        pictures: how many samples are drawn at each validation.
+        accelerator: auto, cpu or gpu.
+        devices: processes on each machine.
+        nodes: machines.
+        resume: go on from the checkpoint in `out`, if there is one.
+        model: the network.
+        data: the samples.
+        optimiser: how weights are changed.
+    """
+
+    out: str = "run"
+    seed: int = 0
+    epochs: int = 5
+    steps: int | None = None
+    loss: Literal["silog", "log_l1", "l1"] = "silog"
+    accumulate: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    validate_every: float = 1.0
+    save_every: int = 500
+    log_every: int = 50
+    pictures: int = 4
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    resume: bool = False
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    def __post_init__(self) -> None:
+        data, optimiser = self.data, self.optimiser
+        for name, value, least in (
+            ("seed", self.seed, 0),
+            ("epochs", self.epochs, 1),
+            ("steps", 1 if self.steps is None else self.steps, 1),
+            ("accumulate", self.accumulate, 1),
+            ("save_every", self.save_every, 1),
+            ("log_every", self.log_every, 1),
+            ("pictures", self.pictures, 0),
+            ("devices", self.devices, 1),
+            ("nodes", self.nodes, 1),
+            ("data.batch_size", data.batch_size, 1),
+            ("data.workers", data.workers, 0),
+        ):
+            if value < least:
+                raise OptionError(f"{name} is {value}, but must be a whole number from {least}")
+        for name, chance in (("data.flip", data.flip), ("data.jitter", data.jitter)):
+            if not 0.0 <= chance <= 1.0:
+                raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")
+        for name, number in (("optimiser.weight_decay", optimiser.weight_decay), ("optimiser.clip", optimiser.clip)):
+            if not 0.0 <= number < float("inf"):
+                raise OptionError(f"{name} is {number}, but must be 0 or more")
+        for name, number in (("validate_every", self.validate_every), ("optimiser.lr", optimiser.lr)):
+            if not 0.0 < number < float("inf"):
+                raise OptionError(f"{name} is {number}, but must be above 0")
+
+
+GROUPS: dict[str, type] = {"model": ModelConfig, "data": DataConfig, "optimiser": OptimiserConfig}
+"""The second level of a run's settings."""
+
+
+def config_parser() -> ArgumentParser:
+    """The parser of a run's settings, from YAML or flags."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="avsnet train CONFIG", exit_on_error=False, allow_abbrev=False)
+    parser.add_class_arguments(TrainConfig)
+    return parser
+
+
+def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
+    """Read a YAML file, and put flags in the place of its lines.
+
+    Args:
+        path: the file; a `base` in it is looked for beside it.
+        flags: such as `--data.batch-size=8` or `--seed 1`, with dashes or underscores.
+
+    Returns:
+        The run's settings, checked by name and type.
+
+    Raises:
+        OptionError: a file that cannot be read, or an unknown or wrong entry; names it.
+    """
+    from jsonargparse import ArgumentError
+
+    parser = config_parser()
+    entries = _with_base(Path(path), ())
+    _check_names(entries, str(path))
+    words = _underscored(flags)
+    source = str(path)
+    try:
+        parsed = parser.parse_object(entries)
+        source = "flags"
+        if words:
+            parsed = parser.parse_args(words, namespace=parsed)
+    except ArgumentError as error:
+        raise OptionError(f"{source}: {_clear(str(error))}") from None
+    chosen = parser.instantiate(parsed)
+    return TrainConfig(**{entry.name: chosen[entry.name] for entry in dataclasses.fields(TrainConfig)})
+
+
+def write_config(config: TrainConfig, path: str | Path) -> None:
+    """Write all of a run's settings as YAML that `read_config` reads again."""
+    parser = config_parser()
+    entries = dataclasses.asdict(config)
+    entries["data"]["size"] = list(entries["data"]["size"])
+    Path(path).write_text(parser.dump(parser.parse_object(entries)), encoding="utf-8")
+
+
+def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """The entries of a file over those of its base."""
+    from jsonargparse import get_loader
+
+    path = path.resolve()
+    if path in seen:
+        raise OptionError(f"{path}: is its own base; take the `base` out of one of the files")
+    try:
+        entries = get_loader("yaml")(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror}); give the YAML file of a run") from None
+    except Exception as error:  # YAML's errors share no public base with jsonargparse's
+        raise OptionError(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(entries, dict):
+        raise OptionError(f"{path}: holds no settings, but {type(entries).__name__}; see configs/ for examples")
+    base = entries.pop("base", None)
+    return entries if base is None else _merged(_with_base(path.parent / base, (*seen, path)), entries)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(under[key], over[key])
+        for key in under.keys() & over.keys()
+        if isinstance(under[key], dict) and isinstance(over[key], dict)
+    }
+    return under | over | both
+
+
+def _check_names(entries: dict[str, Any], source: str) -> None:
+    """Refuse a key that nobody knows, and name the one that is nearest."""
+    for key, value in entries.items():
+        _check_name(key, TrainConfig, "", source)
+        if key in GROUPS:
+            if not isinstance(value, dict):
+                raise OptionError(f"{source}: {key} is {value!r}, but must hold entries such as {key}.name")
+            for inner in value:
+                _check_name(inner, GROUPS[key], f"{key}.", source)
+
+
+def _check_name(key: str, group: type, prefix: str, source: str) -> None:
+    known, where = [entry.name for entry in dataclasses.fields(group)], prefix
+    if key not in known:
+        near = difflib.get_close_matches(str(key), known, 1)
+        elsewhere = [f"{name}." for name, other in GROUPS.items() if key in {e.name for e in dataclasses.fields(other)}]
+        if not near and not prefix and elsewhere:
+            near, prefix = [key], elsewhere[0]
+        guess = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}"
+        raise OptionError(f"{source}: unknown entry {where}{key}; {guess}")
+
+
+def _underscored(flags: Sequence[str]) -> list[str]:
+    """Flags as jsonargparse knows them; a bare `--resume` is switched on; unknown ones are refused."""
+    switches = {"resume", "data.hears", "data.sees", "data.shuffle_echoes"}
+    words = []
+    for position, word in enumerate(flags):
+        flag, equals, value = word.partition("=")
+        if flag.startswith("--"):
+            name = flag[2:].replace("-", "_")
+            group, dot, rest = name.rstrip("+").partition(".")
+            _check_names({group: {rest.partition(".")[0]: None} if dot else None}, "flags")
+            following = flags[position + 1 : position + 2]
+            if name in switches and not equals and [*following] not in (["true"], ["false"]):
+                equals, value = "=", "true"
+            flag = f"--{name}"
+        words.append(flag + equals + value)
+    return words
+
+
+def _clear(message: str) -> str:
+    """The parser's message in one line."""
+    found = re.search(r'key "([\w.]+)":.*?(?:Got|Given) value: (.*)', message, re.DOTALL)
+    if found is None:
+        return " ".join(message.split())
+    group, dot, name = found[1].partition(".")
+    fields = {entry.name: entry.type for entry in dataclasses.fields(GROUPS[group] if dot else TrainConfig)}
+    wanted = str(fields.get(name if dot else group, "of another kind")).replace("Literal", "one of ")
+    return f"{found[1]} is {' '.join(found[2].split())}, but must be {wanted}"

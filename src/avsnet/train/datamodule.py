@@ -1,0 +1,166 @@
+"""The batches of a run: of training one long row that can be entered at any step, of validation once through."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from lightning import LightningDataModule
+from torch.utils.data import ConcatDataset, Dataset
+
+from avsnet.data.loading import SampleLoader
+from avsnet.errors import DataError, OptionError
+from avsnet.train.config import TrainConfig
+from avsnet.train.sampler import EpochSampler, Order
+from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source
+
+_TOLERANCE = 0.01  # share of an epoch's rows that may be unreadable
+_NAMED = 5  # reasons in one message
+
+
+class DepthData(LightningDataModule):
+    """What a run trains on and is judged by.
+
+    Args:
+        config: of the run.
+        processes: that share the work.
+
+    Attributes:
+        order: which rows belong to which step.
+        steps: in all.
+    """
+
+    def __init__(self, config: TrainConfig, processes: int = 1) -> None:
+        super().__init__()
+        self.config, self.processes = config, processes
+        if not config.data.train:
+            raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
+        self._train: Dataset[dict[str, Any]] = ConcatDataset(
+            [self._open(source, "train") for source in config.data.train]
+        )
+        self._val = {source: self._open(source, "val") for source in config.data.val}
+        rows = len(self._train)  # type: ignore[arg-type]
+        self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
+        self.steps = config.steps or config.epochs * self.order.steps_per_epoch
+
+    def train_dataloader(self) -> TrainingLoader:
+        """All batches of this process."""
+        config = self.config
+        rank = self.trainer.global_rank if self.trainer else 0
+        sampler = EpochSampler(self.order, config.accumulate, rank)
+        rows = TrainingRows(self._train, config.data, config.seed)
+        return TrainingLoader(SampleLoader(rows, batch_sampler=sampler, **self._workers()), sampler, self.steps)
+
+    def judged(self, rank: int = 0) -> dict[str, SampleLoader]:
+        """The batches of this process by which the network is judged, of each validation source."""
+        batch_size = max(1, self.config.data.batch_size // self.order.parts)
+        return {
+            source: SampleLoader(
+                JudgedRows(dataset, self.config.data, rank, self.processes), batch_size, **self._workers(False)
+            )
+            for source, dataset in self._val.items()
+        }
+
+    def first(self, count: int) -> list[dict[str, Any]]:
+        """The first readable samples of the first validation source, for pictures."""
+        for dataset in self._val.values():
+            rows = JudgedRows(dataset, self.config.data)
+            loader = SampleLoader(_First(rows, count), tolerance=1.0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what cannot be read is told by the validation itself
+                return list(loader)
+        return []
+
+    def _open(self, source: str, split: str) -> Dataset[dict[str, Any]]:
+        dataset = open_source(source, split, self.config.data)
+        return ShuffledEchoes(dataset, self.config.seed) if self.config.data.shuffle_echoes else dataset
+
+    def _workers(self, persistent: bool = True) -> dict[str, Any]:
+        import torch
+
+        workers = self.config.data.workers
+        return {
+            "num_workers": workers,
+            "persistent_workers": persistent and workers > 0,
+            "pin_memory": torch.cuda.is_available() and self.config.accelerator != "cpu",
+        }
+
+
+class _First(Dataset[dict[str, Any]]):
+    def __init__(self, dataset: JudgedRows, count: int) -> None:
+        self.dataset, self.count = dataset, min(count, len(dataset))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return self.dataset[row]
+
+
+class TrainingLoader:
+    """The batches of all epochs, one after the other, from the step on at which it is entered.
+
+    Args:
+        loader: gives the batches of the sampler's epoch.
+        sampler: of that loader.
+        steps: in all.
+
+    Attributes:
+        batches: handed out so far, those before the entry too.
+        waited: seconds that the taker has waited for them.
+        replaced: rows of the epoch under way that could not be read and gave their place to another.
+    """
+
+    def __init__(self, loader: SampleLoader, sampler: EpochSampler, steps: int) -> None:
+        self.loader, self.sampler, self.steps = loader, sampler, steps
+        self.batches, self.waited = 0, 0.0
+        self.replaced: list[str] = []
+
+    def __len__(self) -> int:
+        """Batches of the whole run."""
+        return self.steps * self.sampler.accumulate
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The batches from the entry on.
+
+        Raises:
+            DataError: more than 1 % of an epoch's rows cannot be read.
+        """
+        while self.batches < len(self):
+            step = self.batches // self.sampler.accumulate
+            self.sampler.epoch, self.sampler.start = divmod(step, self.sampler.order.steps_per_epoch)
+            self.replaced = []
+            asked = time.perf_counter()
+            for batch in self.loader:
+                self.waited += time.perf_counter() - asked
+                self._count(batch.pop("replaced"))
+                self.batches += 1
+                yield batch
+                if self.batches == len(self):
+                    break
+                asked = time.perf_counter()
+            if self.replaced:
+                warnings.warn(self._named(), stacklevel=2)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where to enter again."""
+        return {"batches": self.batches}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Enter there."""
+        self.batches = state["batches"]
+
+    def _count(self, reasons: list[str]) -> None:
+        self.replaced += [reason for reason in reasons if reason]
+        rows = self.sampler.order.rows
+        if len(self.replaced) > _TOLERANCE * rows:
+            raise DataError(
+                f"{self._named()}; that is more than {_TOLERANCE:.0%} of {rows} rows: see whether the data set is "
+                "whole (avsnet check)"
+            )
+
+    def _named(self) -> str:
+        more = f" | and {len(self.replaced) - _NAMED} more" if len(self.replaced) > _NAMED else ""
+        return f"{len(self.replaced)} rows cannot be read, others stand in: {' | '.join(self.replaced[:_NAMED])}{more}"

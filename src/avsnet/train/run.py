@@ -1,0 +1,162 @@
+"""One training run: its folder, the trainer, and the weights that come out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from avsnet.errors import MissingExtraError, ModelError, TrainingError
+from avsnet.train.card import environment, model_card
+from avsnet.train.config import TrainConfig, read_config, write_config
+
+_FREE = ("out", "resume", "validate_every", "save_every", "log_every", "pictures", "accelerator", "devices", "nodes")
+"""Settings that a run may change when it goes on; all others would make another run of it."""
+
+
+def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = ()) -> Path:
+    """Train a network as a config says.
+
+    The folder `config.out` gets `config.yaml`, `environment.txt`, `metrics.csv`, `validation.csv`, `tensorboard`,
+    `pictures`, `checkpoints/last.ckpt`, and `model`: the weights that were best in validation, the last ones without
+    one, with their `MODEL_CARD.md`.
+
+    Args:
+        config: of the run.
+        command: that started it, for the records.
+        callbacks: further callbacks of Lightning.
+
+    Returns:
+        The folder of the weights, for `create_model(name, weights=folder)`.
+
+    Raises:
+        MissingExtraError: Lightning is not installed.
+        OptionError: settings that do not go together.
+        TrainingError: the folder holds another run, or the loss is no number.
+        DataError: the data set is not as published, or too many of its rows cannot be read.
+        ModelError: an unknown network, or one that gives no metres or cannot be saved.
+    """
+    try:
+        import tensorboard  # noqa: F401
+        from lightning import Trainer
+        from lightning.fabric.utilities.rank_zero import rank_zero_only
+        from lightning.fabric.utilities.warnings import PossibleUserWarning
+        from lightning.pytorch.loggers import TensorBoardLogger
+    except ImportError as error:
+        raise MissingExtraError(f"training needs {error.name}; pip install 'avsnet[train]'") from None
+    from avsnet.models.registry import create_model
+    from avsnet.train.callbacks import Checkpoints, Log, Validation
+    from avsnet.train.datamodule import DepthData
+    from avsnet.train.supervised import Supervised
+
+    first = getattr(rank_zero_only, "rank", 0) == 0
+    folder, weights, last = Path(config.out), Path(config.out) / "model", Path(config.out) / "checkpoints" / "last.ckpt"
+    network = create_model(config.model.name, weights=config.model.weights, **config.model.options)
+    if not hasattr(network, "save_pretrained"):
+        raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
+    data = DepthData(config, config.devices * config.nodes)
+    if first:
+        _prepare(config, folder, last, command)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    log = Log(folder, say)
+    every = max(1, round(config.validate_every * data.order.steps_per_epoch))
+    validation = Validation(folder, data, every, lambda net: _save(net, weights), say)
+    with warnings.catch_warnings():
+        # Advice on workers and logging that does not fit here, and what Lightning still asks of older libraries.
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*treespec.*", FutureWarning)
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        trainer = Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.nodes,
+            strategy="ddp" if config.devices * config.nodes > 1 else "auto",
+            precision=config.precision,
+            max_epochs=1,  # of Lightning's, which is one long row of all our epochs: it is entered at any step alike
+            accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.optimiser.clip or None,
+            logger=TensorBoardLogger(folder, name="tensorboard", version="") if first else False,
+            callbacks=[*callbacks, log, validation, Checkpoints(last, config.save_every)],
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            log_every_n_steps=1,
+        )
+        resumed = last if config.resume and last.exists() else None
+        trainer.fit(Supervised(network, config, data.steps), datamodule=data, ckpt_path=resumed, weights_only=True)
+    if first:
+        if not validation.scores:
+            _save(network, weights)
+        card = model_card(
+            config,
+            command=command,
+            rows=data.order.rows,
+            steps=data.steps,
+            best_step=validation.best_step or data.steps,
+            seconds=log.seconds,
+            parameters=sum(weight.numel() for weight in network.parameters()),
+            scores=validation.scores,
+        )
+        (weights / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        say(f"weights: {weights}")
+    return weights
+
+
+def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> None:
+    """Make the folder, or see that it holds the run that is to go on."""
+    settings = folder / "config.yaml"
+    if settings.exists() and not config.resume:
+        raise TrainingError(f"{folder}: holds a run; go on with it by --resume, or give another --out")
+    if last.exists():
+        before, now = _course(read_config(settings)), _course(config)
+        changed = [name for name in now if before[name] != now[name]]
+        if changed:
+            name = changed[0]
+            raise TrainingError(
+                f"{folder}: was begun with {name} {before[name]!r}, not {now[name]!r}; go on with that, or give "
+                "another --out"
+            )
+    last.parent.mkdir(parents=True, exist_ok=True)
+    last.with_suffix(".part").unlink(missing_ok=True)
+    write_config(config, settings)
+    with (folder / "environment.txt").open("a", encoding="utf-8") as file:
+        file.write(environment(config, command) + "\n")
+
+
+def _course(config: TrainConfig) -> dict[str, Any]:
+    """All settings that decide which numbers come out, by their dotted names."""
+    import dataclasses
+
+    flat: dict[str, Any] = {}
+    for name, value in dataclasses.asdict(config).items():
+        if isinstance(value, dict):
+            flat |= {
+                f"{name}.{key}": list(entry) if isinstance(entry, tuple) else entry for key, entry in value.items()
+            }
+        elif name not in _FREE:
+            flat[name] = value
+    for name in ("data.workers", "data.cache"):
+        del flat[name]
+    return flat
+
+
+def _save(network: Any, folder: Path) -> None:
+    """Write the weights as our folder, whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    network.save_pretrained(part)
+    (part / "README.md").unlink(missing_ok=True)  # the library's boilerplate; MODEL_CARD.md tells
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)

@@ -1,0 +1,74 @@
+from dataclasses import asdict
+
+import pytest
+
+from avsnet.errors import OptionError
+from avsnet.train.config import DataConfig, ModelConfig, TrainConfig, read_config, write_config
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a YAML file over a base."""
+    base = "seed: 3\nmodel:\n  name: base_net\n  options: {max_depth: 1e1, ngf: 4}\ndata:\n  train: [folder:a]\n"
+    (tmp_path / "base.yaml").write_text(base)
+
+    def write(text):
+        (tmp_path / "run.yaml").write_text(text)
+        return tmp_path / "run.yaml"
+
+    return write
+
+
+def test_a_file_changes_lines_of_its_base_and_flags_change_lines_of_both(written):
+    path = written("base: base.yaml\nmodel: {name: net, options: {ngf: 8}}\noptimiser: {lr: 1e-3}\n")
+    flags = ["--data.batch-size=9", "--model.options.depth", "2", "--data.train+=rooms:historic:0-9", "--resume"]
+    config = read_config(path, flags)
+    assert config.model == ModelConfig("net", None, {"max_depth": 10.0, "ngf": 8, "depth": 2})
+    assert config.data.train == ["folder:a", "rooms:historic:0-9"]
+    assert (config.seed, config.optimiser.lr, config.data.batch_size, config.resume) == (3, 1e-3, 9, True)
+    assert config.epochs == TrainConfig().epochs
+
+
+def test_what_was_resolved_is_written_and_read_again_unchanged(written, tmp_path):
+    config = read_config(
+        written("base: base.yaml\ndata: {size: [32, 48]}\n"), ["--steps", "7", "--data.val", "folder:b"]
+    )
+    write_config(config, tmp_path / "resolved.yaml")
+    assert read_config(tmp_path / "resolved.yaml") == config
+    assert asdict(config)["data"]["size"] == (32, 48)
+
+
+def test_one_source_may_stand_without_brackets():
+    assert DataConfig(train="folder:a").train == ["folder:a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "message"),
+    [
+        ("modl: {name: net}", [], r"run\.yaml: unknown entry modl; did you mean model\?"),
+        ("model: {nme: net}", [], r"unknown entry model\.nme; did you mean model\.name\?"),
+        ("lr: 1", [], r"unknown entry lr; did you mean optimiser\.lr\?"),
+        ("model: net", [], r"model is 'net', but must hold entries such as model\.name"),
+        ("epochs: many", [], r"epochs is many, but must be int"),
+        ("loss: l3", [], r"loss is l3, but must be one of \['silog', 'log_l1', 'l1'\]"),
+        (
+            "seed: 1",
+            ["--data.batch-sise", "8"],
+            r"flags: unknown entry data\.batch_sise; did you mean data\.batch_size\?",
+        ),
+        ("seed: 1", ["--data.batch-size", "8.5"], r"flags: data\.batch_size is 8\.5, but must be int"),
+        ("seed: 1", ["8"], "unrecognized arguments: 8"),
+        ("- seed", [], "holds no settings, but list"),
+        ("seed: [", [], "is no YAML"),
+        ("base: run.yaml", [], "is its own base"),
+        ("base: nowhere.yaml", [], r"nowhere\.yaml: cannot be read"),
+        ("seed: -1", [], "seed is -1, but must be a whole number from 0"),
+        ("data: {flip: 2}", [], r"data\.flip is 2\.0, but must be a probability"),
+        ("optimiser: {lr: 0}", [], r"optimiser\.lr is 0\.0, but must be above 0"),
+        ("optimiser: {clip: -1}", [], r"optimiser\.clip is -1\.0, but must be 0 or more"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_that_names_it(written, text, flags, message):
+    with pytest.raises(OptionError, match=message) as caught:
+        read_config(written(text), flags)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,46 @@
+"""The YAML files that come with the package."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from avsnet.train.config import read_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+NAMES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_is_read(name):
+    config = read_config(CONFIGS / name)
+    assert config.out == f"runs/{Path(name).stem}"
+    assert config.data.train and config.data.val
+
+
+@pytest.mark.parametrize("name", ["avsnet", "avsnet_tiny"])
+def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name):
+    hears, sees = (asdict(read_config(CONFIGS / f"{name}_{kind}.yaml")) for kind in ("av", "v"))
+    assert (hears["model"].pop("name"), sees["model"].pop("name")) == (
+        hears["out"].replace("runs/avsnet", "avsnet_beit_large_384" if name == "avsnet" else "avsnet"),
+        sees["out"].replace("runs/avsnet", "avsnet_beit_large_384" if name == "avsnet" else "avsnet"),
+    )
+    hears.pop("out"), sees.pop("out")
+    assert hears == sees
+
+
+def test_published_recipes_are_kept():
+    zoe, bitd, unet = (read_config(CONFIGS / f"{name}.yaml") for name in ("avsnet_av", "bitd", "batvision_unet"))
+    rates = zoe.optimiser
+    assert (zoe.loss, zoe.epochs, zoe.data.batch_size, zoe.seed, zoe.validate_every) == ("silog", 5, 16, 43, 0.25)
+    assert (rates.lr, rates.weight_decay, rates.clip) == (1.61e-4, 0.01, 0.1)
+    assert (rates.pct_start, rates.div_factor, rates.final_div_factor) == (0.7, 1.0, 1e4)
+    assert rates.divisors == {"encoder": 10.0, "relative_position": 10.0}
+    assert (bitd.loss, bitd.optimiser.name, bitd.optimiser.lr, bitd.optimiser.weight_decay) == (
+        "log_l1",
+        "adam",
+        1e-4,
+        5e-4,
+    )
+    assert (bitd.data.batch_size, bitd.epochs, bitd.data.flip) == (64, 300, 0.0)
+    assert (unet.loss, unet.optimiser.lr, unet.data.batch_size, unet.epochs) == ("l1", 1e-3, 128, 80)
