@@ -4,9 +4,9 @@
 
 Both have fresh weights, as time does not depend on them; that both give the same numbers is tested
 (tests/models/test_midas_library.py). Each turn runs the library's network, then ours, on one picture of the published
-size; the ratios of each turn, their median and range are printed, as absolute times mean little on a busy machine: there
-the processor's time, with `--threads 1`, is the steadier one. The first turn warms up: it also makes our attention
-biases, which are kept for a size. With `--mirrored` a pass is what
+size; the ratios of each turn, their median and range are printed, as absolute times mean little on a busy machine:
+there the processor's time, with `--threads 1`, is the steadier one. The first turn warms up: it also makes our
+attention biases, which are kept for a size. With `--mirrored` a pass is what
 the published rule takes, the picture and its mirror image: two passes of the library's, one batch of ours.
 """
 
