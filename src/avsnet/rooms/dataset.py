@@ -90,10 +90,10 @@ class Rooms(Dataset[dict[str, Any]]):
         record = self.store.read(seed, frame)
         stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
         depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
-        waveform = record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL)
-        found = {
+        waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
+        found: dict[str, Any] = {
             "image": torch.from_numpy(record["rgb"].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)),
-            "waveform": torch.from_numpy(waveform),
+            "waveform": waveform,
             "sample_rate": SAMPLE_RATE,
             "depth": torch.from_numpy(depth.astype(np.float32))[None],
             "valid": torch.from_numpy(valid)[None],
@@ -104,7 +104,7 @@ class Rooms(Dataset[dict[str, Any]]):
             "room_type": str(record["room_type"]),
         }
         if self.spectrogram is not None:
-            found["echo"] = self.spectrogram(found["waveform"])
+            found["echo"] = self.spectrogram(waveform)
         return found
 
     def fill(self, workers: int = 1, progress: bool = True) -> int:

@@ -60,7 +60,7 @@ class Walk:
 
 
 def draw_walk(
-    scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: object
+    scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: Seed
 ) -> Walk | None:
     """Draw a walk along which the camera keeps clear of everything.
 
