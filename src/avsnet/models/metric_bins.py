@@ -152,7 +152,7 @@ class MetricBins(nn.Module):
         if self.settings.centers not in ("softplus", "hybrid2"):
             return
         low, high = self.depth_range
-        last: nn.Conv2d = self.seed_bin_regressor._net[2]  # type: ignore[assignment, index]
+        last: nn.Conv2d = self.seed_bin_regressor._net[2]  # type: ignore[assignment]
         bias = last.bias
         assert bias is not None
         wanted = torch.logspace(math.log10(max(low, high / 100.0)), math.log10(high), len(bias), dtype=torch.float64)
