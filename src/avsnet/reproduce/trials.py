@@ -83,11 +83,11 @@ class System:
         model = create_model(self.name, weights=weights)
         settings: Any = getattr(model, "audio", None)
         if self.echo == "unaligned":
-            if getattr(settings, "align", None) is None:
+            if getattr(settings, "align_to", None) is None:
                 raise OptionError(
                     f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
                 )
-            model.audio = dataclasses.replace(settings, align=None)
+            model.audio = dataclasses.replace(settings, align_to=None)
         return model
 
 
