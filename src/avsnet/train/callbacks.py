@@ -103,9 +103,8 @@ class Log(StepCallback):
         config, loader = module.config, _loader(trainer)
         if step % config.log_every and step != module.steps:
             return
-        loss = torch.stack(module.losses).mean()
+        loss = float(trainer.strategy.reduce(torch.stack(module.losses).mean(), reduce_op="mean"))
         module.losses.clear()
-        loss = float(trainer.strategy.reduce(loss, reduce_op="mean"))
         waited = loader.waited - self.waited
         row = {
             "step": step,

@@ -38,13 +38,13 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        self._train: Dataset[dict[str, Any]] = ConcatDataset(
+        self._train = ConcatDataset(
             [self._shuffled(open_source(source, "train", config.data)) for source in config.data.train]
         )
         judged = {source: open_source(source, "val", config.data) for source in config.data.val}
         self._val = {source: self._shuffled(dataset) for source, dataset in judged.items()}
         self.caps = {source: source_cap(dataset) for source, dataset in judged.items()}
-        rows = len(self._train)  # type: ignore[arg-type]
+        rows = len(self._train)
         self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
         self.steps = config.steps or config.epochs * self.order.steps_per_epoch
 
