@@ -38,7 +38,7 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        self._train = ConcatDataset(
+        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset(
             [self._shuffled(open_source(source, "train", config.data)) for source in config.data.train]
         )
         judged = {source: open_source(source, "val", config.data) for source in config.data.val}
