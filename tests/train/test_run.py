@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -193,6 +194,18 @@ def test_a_line_of_the_log_that_spans_the_stop_has_the_same_mean(toy_world, tmp_
         train(config_for(toy_world, tmp_path / "broken", **changes), callbacks=[StopAfter(5)])
     train(config_for(toy_world, tmp_path / "broken", **changes, resume=True))
     assert lines(tmp_path / "broken") == lines(tmp_path / "whole")
+
+
+def test_a_run_that_the_system_stops_says_how_to_go_on(toy_world, tmp_path):
+    class Terminate(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index):
+            if trainer.global_step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingError, match=r"the system stopped the run \(SIGTERM\); go on with it by --resume"):
+        train(config_for(toy_world, tmp_path), callbacks=[Terminate()])
+    train(config_for(toy_world, tmp_path, resume=True))
+    assert len(lines(tmp_path)) == 9
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_is(toy_world, tmp_path):
