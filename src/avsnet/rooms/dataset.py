@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from avsnet.errors import OptionError
 from avsnet.metrics import valid_depth
 from avsnet.rooms.cache import FULL, Store
 from avsnet.rooms.preset import find_domain, find_preset
+from avsnet.rooms.workers import spread
 
 
 class Rooms(Dataset[dict[str, Any]]):
@@ -122,16 +121,11 @@ class Rooms(Dataset[dict[str, Any]]):
         """
         if self.folder is None:
             raise OptionError("fill: the data set has no cache; give one")
+        if workers < 1:
+            raise OptionError(f"workers {workers}: give 1 or more")
         missing = [item for item in self.items if not self.store.path(*item).exists()]
         bar = tqdm(total=len(missing), unit="sample", disable=not progress)
-        if workers <= 1:
-            for item in missing:
-                self.store.make(*item)
-                bar.update()
-        else:
-            # A fresh interpreter each: forking one that has started threads can hang.
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                for _ in pool.map(self.store.fill, missing, chunksize=4):
-                    bar.update()
+        for _ in spread(self.store.fill, missing, workers):
+            bar.update()
         bar.close()
         return len(missing)
