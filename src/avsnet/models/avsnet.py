@@ -24,8 +24,8 @@ from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F
 from avsnet.models.echo_encoder import EchoEncoder
 from avsnet.models.fusion import Fusion
 from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
-from avsnet.models.midas import Midas
-from avsnet.models.midas_keys import UNUSED, from_published
+from avsnet.models.midas import Midas, with_input_size
+from avsnet.models.midas_keys import load_midas_state
 from avsnet.models.registry import ModelInfo, create_model, register_model, registered
 from avsnet.models.resize import checked_image
 from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
@@ -49,6 +49,9 @@ NARROW = {
 attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
 them."""
 
+PLACES = ("bins", "decoder")
+"""Where the fused bottleneck goes."""
+
 _NARROW = 64
 _WEIGHTS = "model.safetensors"
 
@@ -65,7 +68,8 @@ class AVSNet(
     Args:
         encoder: name of a MiDaS network, such as "midas_tiny".
         fusion: a name in `avsnet.models.fusion.FUSIONS`, or "none" for the visual-only network.
-        input_size: (height, width) in pixels, multiples of the encoder's; None: the encoder's default.
+        input_size: (height, width) in pixels, multiples of the encoder's, to which every picture then comes exactly;
+            None: by the encoder's own rule.
         min_depth: metres, the least that is measured.
         max_depth: metres, the greatest; fresh bins spread over this range.
         n_bins: K, bins of every pixel.
@@ -75,6 +79,9 @@ class AVSNet(
         echo_dropout: share of training echoes that are replaced by a learned nothing; above 0 the network also runs
             without sound.
         fusion_output: one of `avsnet.models.fusion.OUTPUTS`.
+        fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
+            it. "decoder": MiDaS's decoder starts from it too, so that every level hears. None: "decoder" for the tiny
+            network, which is trained from scratch and keeps nothing of MiDaS, else "bins".
         audio: `AudioSettings` by name that differ from their defaults.
 
     Attributes:
@@ -99,19 +106,19 @@ class AVSNet(
         echo_front: str = "parida",
         echo_dropout: float = 0.1,
         fusion_output: str = "residual",
+        fuse_into: str | None = None,
         audio: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if fuse_into not in (None, *PLACES):
+            raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
         if not 0.0 <= echo_dropout < 1.0:
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
         base = _base(encoder)
-        self.info = replace(_info(base, fusion != "none"), parameters=None)
-        if input_size is not None:
-            self.info = replace(self.info, size=tuple(input_size))
+        self.info = with_input_size(_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
-        sized = {} if base.size_multiple is None else {"input_size": self.info.size}
-        self.midas: Midas = create_model(encoder, **sized)  # type: ignore[assignment]
+        self.midas: Midas = create_model(encoder)  # type: ignore[assignment]
         channels = self.midas.channels
         narrow = NARROW if channels.bottleneck <= _NARROW else {}
         self.metric_bins = MetricBins(
@@ -128,6 +135,7 @@ class AVSNet(
             width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
             self.audio = _settings(AudioSettings, "audio", audio or {})
             self.echo_dropout = echo_dropout
+            self.fuse_into = fuse_into or ("decoder" if narrow else "bins")
             self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
             self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
             if echo_dropout:
@@ -151,13 +159,18 @@ class AVSNet(
             EchoError: a recording without a direct sound, for a network that needs it.
         """
         image = checked_image(batch, self.info)
-        features = self.midas.features(image)
-        bottleneck, heard = features.bottleneck, {}
-        if self.audio is not None:
-            echo, rows = self._listen(batch, image)
-            bottleneck = self.fusion(bottleneck, echo)
-            heard = {"heard": rows}
-        return self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity) | heard
+        if self.audio is None:
+            features = self.midas.features(image)
+            return self.metric_bins(features.bottleneck, features.blocks, features.out_conv, features.disparity)
+        echo, heard = self._listen(batch, image)
+        if self.fuse_into == "decoder":
+            features = self.midas.features(image, lambda x: self.fusion(x, echo))
+            bottleneck = features.bottleneck
+        else:
+            features = self.midas.features(image)
+            bottleneck = self.fusion(features.bottleneck, echo)
+        outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
+        return outputs | {"heard": heard}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The parameters by how ZoeDepth's training sets their learning rates.
@@ -308,6 +321,7 @@ def _create(
     echo_front: str | None = None,
     echo_dropout: float | None = None,
     fusion_output: str | None = None,
+    fuse_into: str | None = None,
     audio: dict[str, Any] | None = None,
 ) -> AVSNet:
     """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default."""
@@ -346,7 +360,7 @@ def _from_published(model: AVSNet, path: Path) -> AVSNet:
     head = {key: value for key, value in state.items() if not key.startswith("core.core.")} if core else {}
     if not core and not any(key.startswith("scratch.") for key in state):
         raise ModelError(f"{path}: neither a MiDaS nor a ZoeDepth file, and no folder of an AVS-Net")
-    load_strictly(model.midas, from_published(core or state, model.midas.state_dict()), path, unused=UNUSED)
+    load_midas_state(model.midas, core or state, path)
     if head:
         load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
     gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
@@ -372,24 +386,10 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source="AVS-Net, stage one, arXiv 2412.01637",
-        size=_size(base),
+        size=SIZES.get(base.name, base.size),
         size_multiple=base.size_multiple,
+        fit=base.fit,
     )
-
-
-def _size(base: ModelInfo) -> tuple[int, int]:
-    """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
-    assert base.size is not None
-    if base.name in SIZES:
-        return SIZES[base.name]
-    height, width = base.size
-    if base.size_multiple is None or height != width:
-        return height, width
-    if base.fit == "upper":  # neither side above it
-        height = round(0.75 * width / base.size_multiple) * base.size_multiple
-    else:
-        width = round(height / 0.75 / base.size_multiple) * base.size_multiple
-    return height, width
 
 
 def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ family stands behind the same `Midas`, so that a metric head takes the same six 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -82,14 +83,16 @@ class Midas(nn.Module):
         for name, values in zip(("_mean", "_std"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).reshape(3, 1, 1), persistent=False)
 
-    def features(self, image: Tensor) -> MidasFeatures:
+    def features(self, image: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> MidasFeatures:
         """The relative depth and what lies behind it.
 
         Args:
             image: (B, 3, H, W) 0..1 RGB, not normalised, of a size that is legal by `info`.
+            change: what is done to the bottleneck before the decoder starts from it; None: nothing.
         """
         image = (image - self._mean) / self._std
-        return MidasFeatures(*self.scratch(self.pretrained(image.contiguous(memory_format=self.memory_format))))
+        maps = self.pretrained(image.contiguous(memory_format=self.memory_format))
+        return MidasFeatures(*self.scratch(maps, change))
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
