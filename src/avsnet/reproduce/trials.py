@@ -69,7 +69,8 @@ class System:
         """
         prefix, colon, rest = self.name.partition(":")
         label = f"{prefix}:{Path(rest).stem}" if colon else self.name
-        label += "" if self.weights == "default" else f"={Path(self.weights).name}"
+        own = self.weights == "default" or Path(self.weights).name == self.name
+        label += "" if own else f"={Path(self.weights).name}"
         return label if self.echo == "true" else f"{label}@{self.echo}"
 
     def build(self) -> torch.nn.Module:
