@@ -227,7 +227,7 @@ class MaterialNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> features (B, 512, H / 32, W / 32)."""
-        return self.pretrained.forward_features(image)  # type: ignore[operator]
+        return self.pretrained.forward_features(image)
 
     def classes(self, features: Tensor) -> Tensor:
         """Logits of the materials (B, 10), of features."""
