@@ -306,7 +306,10 @@ def check(
         workers: further processes to read with.
     """
     from avsnet.data.check import check
+    from avsnet.predict_files import check_writable
 
+    if out is not None:
+        check_writable(Path(out).parent)
     report = check(root, layout, full_scale=full_scale, workers=workers)
     if out is not None:
         report.write_csv(out)

@@ -201,7 +201,7 @@ def test_a_picture_that_the_table_does_not_name_is_an_unreadable_row(tmp_path):
     root = tree(tmp_path)
     table = (root / "train.csv").read_text()
     (root / "train.csv").write_text(table.replace(f"{DAY}/camera/{TIME}_left.jpg", ""))
-    unreadable(root, "is a folder")
+    unreadable(root, "the table names no image file")
     check_sample(BatVisionV1(root, keys=["waveform", "depth"])[0])
 
 

@@ -206,6 +206,11 @@ def test_leaving_a_location_out_shares_no_room_and_no_row(tree):
     assert splits["test"][0]["image"].shape == (3, 9, 16)
 
 
+def test_holding_nothing_out_is_a_mistake(tree):
+    with pytest.raises(OptionError, match="held_out"):
+        leave_locations_out(tree, [])
+
+
 def test_a_location_that_only_one_split_has_can_be_held_out(tree):
     splits = leave_locations_out(tree, ["2ndFloor"])
     assert {row.id for row in splits["test"].rows} == {"2ndFloor/5"}
@@ -264,6 +269,7 @@ def test_a_byte_order_mark_windows_slashes_and_spaces_do_no_harm(tree):
         (lambda room: soundfile.write(room / "audio/audio_3.wav", np.zeros((9000, 2)), 44_100), "no direct sound"),
         (lambda room: np.save(room / "depth/depth_3.npy", np.ones((3, 18, 32))), r"shape \(3, 18, 32\)"),
         (lambda room: np.save(room / "depth/depth_3.npy", np.ones((18, 32), bool)), "holds bool"),
+        (lambda room: np.save(room / "depth/depth_3.npy", np.ones((0, 32))), r"shape \(0, 32\)"),
         (lambda room: np.save(room / "depth/depth_3.npy", np.ones((9, 16))), "give one size"),
     ],
 )
@@ -306,7 +312,7 @@ def test_a_row_with_missing_cells_is_unreadable_and_the_others_are_not(tree):
     table.write_text(table.read_text() + "0,Attic/depth\n")
     data = BatVisionV2(tree, "train")
     assert data.rows[2].id == "Attic/row 3 of train.csv"
-    with pytest.raises(DataError, match="row 3"):
+    with pytest.raises(DataError, match=r"row 3 of train\.csv: the table names no image file"):
         data[2]
     check_sample(data[3])
 

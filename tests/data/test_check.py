@@ -236,6 +236,34 @@ def test_rows_without_direct_sound_and_clipped_rows_are_counted_and_not_broken(t
     assert "clipping: 1 rows reach full scale; share of samples 0.0042 on average, 0.05 at most" in out
 
 
+def test_sizes_and_median_depths_show_what_does_not_belong_together(tmp_path, capsys):
+    v2_tree(tmp_path)
+    np.save(tmp_path / "Attic" / "depth" / "depth_0.npy", np.full((9, 9), 3, np.uint16))  # metres, say
+    code, out, _ = command(capsys, tmp_path, "--out", tmp_path / "rows.csv")
+    assert code == 0 and "pictures: 16 x 9 pixels (12 rows); depth maps: 16 x 9 pixels (11 rows), 9 x 9" in out
+    assert "picture and depth differ in shape: 1 rows, such as Attic/0" in out
+    assert "median depth of a map: 2 m in the median, from 0.003 to 2" in out
+    with open(tmp_path / "rows.csv", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert (row["picture"], row["map"], row["depth"]) == ("16 x 9", "9 x 9", str(float(np.float32(0.003))))
+
+
+def test_an_empty_cell_and_an_empty_map_are_unreadable_rows(tmp_path, capsys):
+    v2_tree(tmp_path)
+    path = tmp_path / "Attic" / "train.csv"
+    path.write_text(path.read_text().replace("depth_1.npy", ""))
+    np.save(tmp_path / "Attic" / "depth" / "depth_2.npy", np.ones((0, 16), np.uint16))
+    code, out, _ = command(capsys, tmp_path)
+    assert code == 1 and "Attic/1: the table names no depth file" in out and "depth_2.npy: shape (0, 16)" in out
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, capsys, monkeypatch):
+    v2_tree(tmp_path)
+    monkeypatch.setattr("avsnet.data.check.check", lambda *_, **__: pytest.fail("read already"))
+    code, out, err = command(capsys, tmp_path, "--out", tmp_path / "Attic" / "train.csv" / "rows.csv")
+    assert (code, out) == (2, "") and "cannot be written" in err
+
+
 def test_a_row_that_is_listed_twice_is_said(tmp_path):
     v2_tree(tmp_path)
     text = (tmp_path / "Attic" / "train.csv").read_text()
@@ -263,7 +291,7 @@ def test_a_capture_without_its_recording_and_a_hostile_pickle_are_broken(tmp_pat
     visual_echoes_tree(tmp_path / "mine")
     (tmp_path / "mine" / "scene_observations_128.pkl").write_bytes(pickle.dumps(pickle.loads))
     code, out, _ = command(capsys, tmp_path / "mine")
-    assert code == 1 and "_pickle.loads, which no array needs" in out
+    assert code == 1 and "_pickle.loads, which no array needs" in out and "broken: 1 problems" in out
 
 
 def test_a_rig_that_played_something_else_is_listened_for(tmp_path):

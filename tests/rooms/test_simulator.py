@@ -61,10 +61,10 @@ def test_the_rig_does_not_depend_on_k_nor_on_the_picture(made):
 
 
 def test_k_is_one_where_furniture_is_metric_and_in_its_range_where_all_scales():
-    known = [describe(domain, seed) for domain in DOMAINS for seed in range(25)]
+    known = [describe(domain, seed) for domain in DOMAINS for seed in range(14)]
     free = [entry["k"] for entry in known if entry["ambiguous"]]
     assert {entry["k"] for entry in known if not entry["ambiguous"]} == {1.0}
-    assert len(free) > 5 and min(free) >= 0.5 and max(free) <= 1.6 and len(set(free)) == len(free)
+    assert len(free) > 3 and min(free) >= 0.5 and max(free) <= 1.6 and len(set(free)) == len(free)
 
 
 def test_depth_and_pose_agree_between_two_sizes_and_the_sound_is_the_same(made):
@@ -101,7 +101,7 @@ def test_sensor_depth_is_the_true_depth_with_holes_and_a_little_noise(made):
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_ten_to_twenty_five_percent_of_the_depth_is_missing_and_few_recordings_clip(domain):
-    made = [sample(domain, seed, size=(128, 128), samples=3000) for seed in range(100, 112)]
+    made = [sample(domain, seed, size=(128, 128), samples=3000) for seed in range(100, 108)]
     assert 0.10 < np.mean([(found["depth_sensor"] == 0).mean() for found in made]) < 0.25
     assert sum((np.abs(found["audio"]) >= 1.0).any() for found in made) <= 1
 
@@ -145,7 +145,7 @@ def warped_errors(one, other):
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_warping_triplets_with_true_depth_and_pose_cuts_the_colour_error_three_times(domain):
     errors = []
-    for seed in range(6):
+    for seed in range(4):
         before, middle, after = (sample(domain, seed, frame, size=(192, 256), samples=0) for frame in (10, 30, 50))
         errors += [warped_errors(middle, other) for other in (before, after)]
     warped, unwarped, share = np.mean(errors, axis=0)

@@ -72,7 +72,7 @@ def load_depth(
         DepthError: the file is missing, truncated, or no map of numbers.
     """
     stored = _load_npy(path, DepthError, mmap_mode="r")
-    if stored.ndim != 2:
+    if stored.ndim != 2 or stored.size == 0:
         raise DepthError(f"{path}: shape {stored.shape}; a depth map is (height, width)")
     with np.errstate(over="ignore"):
         # Of float32 and of 16 bits the quotient is exact to float32's last digit; the rest is divided in float64.

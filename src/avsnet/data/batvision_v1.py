@@ -87,7 +87,7 @@ def _rows(root: Path, table: Path, keys: tuple[str, ...]) -> list[Row]:
         left = PurePosixPath(row["audio path left"])
         name = f"{left.parts[0]}/{left.stem.removesuffix('_left')}" if left.parts else f"row {number} of {table.name}"
         image, (left_ear, right_ear), (depth,) = (
-            [os.path.join(root, row.get(column, "")) for column in _COLUMNS[key]] for key in KEYS
+            [os.path.join(root, cell) if (cell := row.get(column)) else "" for column in _COLUMNS[key]] for key in KEYS
         )
         rows.append(Row(name, image[0], (left_ear, right_ear), depth))
     return rows

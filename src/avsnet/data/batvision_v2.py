@@ -101,6 +101,8 @@ def leave_locations_out(root: str | Path, held_out: Collection[str], **options: 
         DataError: as in `BatVisionV2`.
         OptionError: a location that is not there, or none is held out, or none is left.
     """
+    if not held_out:
+        raise OptionError("held_out: names no location; give one to test on")
     return {
         "train": BatVisionV2(root, "train", leave_out=held_out, **options),
         "val": BatVisionV2(root, "val", leave_out=held_out, **options),
@@ -154,7 +156,7 @@ def _rows(root: Path, location: str, table: Path, keys: tuple[str, ...]) -> list
     rows = []
     for number, row in enumerate(cells, 1):
         image, audio, depth = (
-            os.path.join(root, row[f"{kind} path"], row[f"{kind} file name"]) if kind in kinds else ""
+            os.path.join(root, row[f"{kind} path"], file) if (file := row.get(f"{kind} file name")) else ""
             for kind in ("camera", "audio", "depth")
         )
         name = PurePosixPath(row["audio file name"]).stem.removeprefix("audio_")

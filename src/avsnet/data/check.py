@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -26,6 +27,7 @@ from avsnet.data.batvision_v1 import BatVisionV1
 from avsnet.data.batvision_v2 import BatVisionV2, find_locations
 from avsnet.data.check_report import Report, RowReport
 from avsnet.data.folder import CaptureFolder, find_captures
+from avsnet.data.rows import KEYS
 from avsnet.data.table import read_table
 from avsnet.data.transforms import load_image
 from avsnet.data.visual_echoes import VisualEchoes
@@ -121,7 +123,7 @@ class _Rows(Dataset[RowReport]):
 
 
 def _v1(report: Report, full_scale: float | None) -> list[_Part]:
-    report.published = {**batvision_v1.PUBLISHED_ROWS, "all": 52_220}
+    report.published = {**dict.fromkeys(batvision_v1.SPLITS), **batvision_v1.PUBLISHED_ROWS, "all": 52_220}
     report.remarks.append("the published 52220 of all splits together is second-hand")
     parts = []
     for split in batvision_v1.SPLITS:
@@ -169,10 +171,12 @@ def _batvision_part(split: str, data: BatVisionV1 | BatVisionV2) -> _Part:
 
 def _measure_batvision(data: BatVisionV1 | BatVisionV2, index: int, row: RowReport) -> None:
     files = data.rows[index]
+    files.require(KEYS)
     load_image(files.image, _GLANCE)
+    with Image.open(files.image) as picture:
+        row.picture = f"{picture.width} x {picture.height}"
     recording, row.notes = load_ears(files.audio, data.reader.full_scale)
-    _, valid = load_depth(files.depth, data.reader.cap)
-    _measure(row, recording.waveform, recording.sample_rate, valid)
+    _measure(row, recording.waveform, recording.sample_rate, load_depth(files.depth, data.reader.cap))
 
 
 def _visual_echoes(report: Report, full_scale: float | None) -> list[_Part]:
@@ -185,7 +189,8 @@ def _visual_echoes(report: Report, full_scale: float | None) -> list[_Part]:
         try:
             data = VisualEchoes(report.root, split, image_size=size)
         except DataError as error:
-            report.broken.append(str(error))
+            if str(error) not in report.broken:  # a broken file is broken for both splits
+                report.broken.append(str(error))
             continue
         ids = ["/".join(map(str, state)) for state in data.states]
         parts.append(_Part(split, ids, partial(_measure_visual_echoes, data)))
@@ -194,7 +199,9 @@ def _visual_echoes(report: Report, full_scale: float | None) -> list[_Part]:
 
 def _measure_visual_echoes(data: VisualEchoes, index: int, row: RowReport) -> None:
     recording = read_wav(data.echo_path(index))
-    _measure(row, recording.waveform, recording.sample_rate, data[index]["valid"])
+    sample = data[index]
+    row.picture = _pixels(sample["image"])
+    _measure(row, recording.waveform, recording.sample_rate, (sample["depth"], sample["valid"]))
 
 
 def _folder(report: Report, full_scale: float | None) -> list[_Part]:
@@ -209,25 +216,35 @@ def _folder(report: Report, full_scale: float | None) -> list[_Part]:
 
 def _measure_capture(data: CaptureFolder, index: int, row: RowReport) -> None:
     sample = data[index]
-    _measure(row, sample["waveform"].numpy(), sample["sample_rate"], sample.get("valid"), data.rig.emitted)
+    row.picture = _pixels(sample["image"])
+    depth = (sample["depth"], sample["valid"]) if "depth" in sample else None
+    _measure(row, sample["waveform"].numpy(), sample["sample_rate"], depth, data.rig.emitted)
 
 
 def _measure(
     row: RowReport,
     waveform: np.ndarray,
     sample_rate: int,
-    valid: torch.Tensor | None,
+    depth: tuple[torch.Tensor, torch.Tensor] | None,
     template: np.ndarray | None = None,
 ) -> None:
-    """Fill in what a readable row holds; `template` is what was played, at 44.1 kHz."""
+    """Fill in what a readable row holds; `depth` is with `valid`, `template` what was played, at 44.1 kHz."""
     row.sample_rate, row.samples = sample_rate, waveform.shape[1]
     row.clipped = float(np.mean(np.abs(waveform) >= FULL_SCALE))
-    row.valid = None if valid is None else float(valid.float().mean())
+    if depth is not None:
+        metres, valid = depth
+        row.map, row.valid = _pixels(metres), float(valid.float().mean())
+        row.depth = float(np.median(metres[valid].numpy())) if valid.any() else None
     if template is not None:
         template = soxr.resample(template, SAMPLE_RATE, sample_rate)
     # A row without a direct sound is readable; only readers that align leave it out.
     with suppress(EchoError):
         row.direct = direct_sound(waveform, sample_rate, template)
+
+
+def _pixels(picture: torch.Tensor) -> str:
+    """Width and height of a (C, H, W) tensor, as people write them."""
+    return f"{picture.shape[2]} x {picture.shape[1]}"
 
 
 def _tell_repeats(report: Report, where: str, repeated: Sequence[str]) -> None:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from avsnet.io import atomic_path
 
+_SAME_ASPECT = 0.01  # relative; sizes that differ by rounding have one
 _NAMED = 20  # reasons in the report; the CSV has them all
 
 
@@ -23,8 +25,11 @@ class RowReport:
         split: train, val, test, or all.
         id: of the sample.
         reason: why it cannot be read; "" if it can.
+        picture: width and height in pixels.
+        map: those of the depth map; "" without depth.
         direct: sample of the direct sound; None without one.
         valid: share of the depth map's pixels that count; None without depth.
+        depth: metres, the median of those; None without any.
         clipped: share of the audio's samples at full scale.
         sample_rate: hertz.
         samples: per ear.
@@ -34,8 +39,11 @@ class RowReport:
     split: str
     id: str
     reason: str = ""
+    picture: str = ""
+    map: str = ""
     direct: int | None = None
     valid: float | None = None
+    depth: float | None = None
     clipped: float | None = None
     sample_rate: int | None = None
     samples: int | None = None
@@ -49,7 +57,7 @@ class Report:
     Attributes:
         root: its folder.
         layout: one of `LAYOUTS`.
-        published: split (or "all") -> rows by publication.
+        published: split (or "all") -> rows by publication; None where that was not published.
         rows: one report per row.
         broken: what is wrong above single rows: a table or a column that is missing, a pickle that is refused.
         remarks: what a user should know and is not broken.
@@ -57,7 +65,7 @@ class Report:
 
     root: Path
     layout: str
-    published: dict[str, int] = field(default_factory=dict)
+    published: dict[str, int | None] = field(default_factory=dict)
     rows: list[RowReport] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -77,7 +85,7 @@ class Report:
         lines = [f"{self.root}: layout {self.layout}", *self._counts(), *self.remarks]
         readable = [row for row in self.rows if not row.reason]
         if readable:
-            lines += _audio_lines(readable) + _depth_lines(readable)
+            lines += _audio_lines(readable) + _picture_lines(readable) + _depth_lines(readable)
         unreadable = self.unreadable
         if unreadable:
             lines.append(f"unreadable rows: {len(unreadable)} of {len(self.rows)}")
@@ -122,7 +130,9 @@ def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
             f"direct sound: sample {np.median(directs):g} in the median, from {directs.min()} to {directs.max()}"
         )
     if without:
-        lines.append(f"without direct sound: {len(without)} rows, such as {without[0]}; no reader can align these")
+        lines.append(
+            f"without direct sound: {len(without)} rows, such as {without[0]}; readers leave them out unless align=None"
+        )
     clipped = np.array([row.clipped for row in rows])
     lines.append(
         f"clipping: {np.count_nonzero(clipped)} rows reach full scale; share of samples {clipped.mean():.2g} on "
@@ -132,17 +142,36 @@ def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
     return lines + [f"mended on reading: {count} rows, {note}" for note, count in notes.most_common()]
 
 
+def _picture_lines(rows: Sequence[RowReport]) -> list[str]:
+    pictures = Counter(row.picture for row in rows)
+    maps = Counter(row.map for row in rows if row.map)
+    lines = [f"pictures: {_met(pictures, 'pixels')}" + (f"; depth maps: {_met(maps, 'pixels')}" if maps else "")]
+    other = [row.id for row in rows if row.map and abs(_aspect(row.map) / _aspect(row.picture) - 1.0) > _SAME_ASPECT]
+    return lines + ([f"picture and depth differ in shape: {len(other)} rows, such as {other[0]}"] if other else [])
+
+
+def _aspect(pixels: str) -> float:
+    width, height = pixels.split(" x ")
+    return int(width) / int(height)
+
+
 def _depth_lines(rows: Sequence[RowReport]) -> list[str]:
     fractions = np.array([row.valid for row in rows if row.valid is not None])
     if not len(fractions):
         return ["depth: none"]
     mean, least = fractions.mean(), fractions.min()
     lines = [f"depth: {len(fractions)} maps; valid fraction {mean:.4f} on average, {least:.4f} at least"]
+    medians = [row.depth for row in rows if row.depth is not None]
+    if medians:
+        lines.append(
+            f"median depth of a map: {np.median(medians):.3g} m in the median, from {min(medians):.3g} to "
+            f"{max(medians):.3g}"
+        )
     empty = [row.id for row in rows if row.valid == 0.0]
     return lines + ([f"depth without a valid pixel: {len(empty)} rows, such as {empty[0]}"] if empty else [])
 
 
-def _met(counts: Counter[int | None], unit: str) -> str:
+def _met(counts: Counter[Any], unit: str) -> str:
     """The values met, the most frequent first, with how often each was."""
     most = [f"{value} {unit} ({count} rows)" for value, count in counts.most_common(5)]
     return ", ".join(most) + (f" and {len(counts) - 5} other values" if len(counts) > 5 else "")

@@ -36,7 +36,7 @@ class Row:
 
     Attributes:
         id: unique, stable, sortable.
-        image: path of the picture.
+        image: path of the picture; "", as for the others, where the table names none.
         audio: one WAV of two channels, or one `.npy` per ear, left first.
         depth: path of the `.npy`.
     """
@@ -45,6 +45,17 @@ class Row:
     image: str
     audio: tuple[str, ...]
     depth: str
+
+    def require(self, keys: Sequence[str]) -> None:
+        """Refuse a row whose table leaves out a file of these keys.
+
+        Raises:
+            DataError: names the row and what is left out.
+        """
+        files = {"image": (self.image,), "waveform": self.audio, "depth": (self.depth,)}
+        for key in keys:
+            if not all(files[key]):
+                raise DataError(f"{self.id}: the table names no {key} file; fill in the cell, or drop the row")
 
 
 @dataclass(frozen=True)
@@ -123,18 +134,23 @@ class RowReader:
         if "depth" in self.keys:
             steps += [self._depth]
         found: list[dict[str, Any] | DataError] = [{"id": row.id, "notes": ""} for row in rows]
-        for step in steps:
+        for step in [self._whole, *steps]:
             for place, row in enumerate(rows):
                 sample = found[place]
                 if isinstance(sample, DataError):
                     continue
                 try:
                     step(row, sample)
+                except DataError as error:
+                    found[place] = error
                 except (ImageError, AudioError, DepthError) as error:
                     found[place] = DataError(f"{row.id}: {error}")
                 except (EchoError, SampleError) as error:  # these know no file
                     found[place] = DataError(f"{row.id}: {row.audio[0]}: {error}")
         return found
+
+    def _whole(self, row: Row, sample: dict[str, Any]) -> None:
+        row.require(self.keys)
 
     def _image(self, row: Row, sample: dict[str, Any]) -> None:
         sample["image"] = load_image(row.image, self.size)

@@ -189,7 +189,8 @@ class AVSNet(
     def _listen(self, batch: dict[str, Any], image: Tensor) -> tuple[Tensor, Tensor]:
         """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
         assert self.audio is not None
-        count, size = len(image), tuple(image.shape[2:])
+        count, (height, width) = len(image), image.shape[2:]
+        size = (height, width)
         null = getattr(self.echo_encoder, "null", None)
         weight = self.echo_encoder.embed.weight
         if batch.get("echo") is not None:
@@ -242,7 +243,7 @@ class AVSNet(
         save_file(state, save_directory / _WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:  # type: ignore[override]
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:
         """Called by `from_pretrained` with the entries of config.json; every weight must be there and fit."""
         hub = ("revision", "cache_dir", "force_download", "local_files_only", "token", "strict")
         fetching = {key: options.pop(key) for key in hub if key in options}

@@ -272,11 +272,12 @@ def _half(image: Tensor) -> Tensor:
 
 def _checked(dilations: Dilations, variant: str) -> list[list[int]]:
     """The table, if it has one dilation for every dilated block."""
-    table = [list(stage) for stage in dilations]
     lengths = [len(stage) for stage in VARIANTS[variant].dilations]
+    stages = dilations if isinstance(dilations, Sequence) else []
+    table = [list(stage) if isinstance(stage, Sequence) else [] for stage in stages]
     whole = all(type(n) is int and n > 0 for stage in table for n in stage)
     if [len(stage) for stage in table] != lengths or not whole:
-        raise OptionError(f"dilations {table}: {variant} takes 3 lists of {lengths} whole numbers from 1")
+        raise OptionError(f"dilations {dilations}: {variant} takes 3 lists of {lengths} whole numbers from 1")
     return table
 
 

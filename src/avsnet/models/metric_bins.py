@@ -152,7 +152,9 @@ class MetricBins(nn.Module):
         if self.settings.centers not in ("softplus", "hybrid2"):
             return
         low, high = self.depth_range
-        bias = self.seed_bin_regressor._net[2].bias
+        last: nn.Conv2d = self.seed_bin_regressor._net[2]  # type: ignore[assignment]
+        bias = last.bias
+        assert bias is not None
         wanted = torch.logspace(math.log10(max(low, high / 100.0)), math.log10(high), len(bias), dtype=torch.float64)
         with torch.no_grad():
             bias.copy_(wanted + torch.log(-torch.expm1(-wanted)))  # the inverse of softplus
@@ -292,7 +294,7 @@ class ConditionalLogBinomial(nn.Module):
             shares = self.mlp(torch.cat([last, _up(embedding, last)], dim=1))
         else:
             # A 1 x 1 convolution and an interpolation commute: the embedding is convolved at its own, coarser size.
-            first = self.mlp[0]
+            first: nn.Conv2d = self.mlp[0]  # type: ignore[assignment]
             weight = first.weight.split((last.shape[1], embedding.shape[1]), dim=1)
             hidden = F.conv2d(last, weight[0], first.bias) + _up(F.conv2d(embedding, weight[1]), last)
             shares = self.mlp[1:](hidden)

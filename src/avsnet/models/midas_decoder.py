@@ -102,7 +102,7 @@ class MidasDecoder(nn.Module):
             nn.ReLU(),
         )
         # A fresh network begins above 0: the last ReLU, shut everywhere, would let nothing be learnt.
-        nn.init.constant_(self.output_conv[4].bias, 0.5)
+        nn.init.constant_(self.output_conv[4].bias, 0.5)  # type: ignore[arg-type]
         self.out_conv, self.bottleneck = head[1], widths[3]
         self.blocks = (outs[3], outs[2], outs[1], outs[0])
 

@@ -69,7 +69,8 @@ class System:
         """
         prefix, colon, rest = self.name.partition(":")
         label = f"{prefix}:{Path(rest).stem}" if colon else self.name
-        label += "" if self.weights == "default" else f"={Path(self.weights).name}"
+        own = self.weights == "default" or Path(self.weights).name == self.name
+        label += "" if own else f"={Path(self.weights).name}"
         return label if self.echo == "true" else f"{label}@{self.echo}"
 
     def build(self) -> torch.nn.Module:
@@ -83,11 +84,11 @@ class System:
         model = create_model(self.name, weights=weights)
         settings: Any = getattr(model, "audio", None)
         if self.echo == "unaligned":
-            if getattr(settings, "align", None) is None:
+            if getattr(settings, "align_to", None) is None:
                 raise OptionError(
                     f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
                 )
-            model.audio = dataclasses.replace(settings, align=None)
+            model.audio = dataclasses.replace(settings, align_to=None)
         return model
 
 

@@ -58,7 +58,7 @@ class Store:
         assert self.folder is not None
         return self.folder / f"{seed // 1000:04d}" / f"{seed:07d}_{frame:04d}.npy"
 
-    def read(self, seed: int, frame: int) -> np.void:
+    def read(self, seed: int, frame: int) -> np.ndarray:
         """A sample's record, made and kept if it was not there.
 
         It holds rgb, depth and depth_sensor (uint16 millimetres), waveform (int16, `FULL` standing for `peak`), peak,
@@ -66,7 +66,7 @@ class Store:
         """
         if self.folder is not None:
             try:
-                return np.load(self.path(seed, frame), allow_pickle=False)[()]
+                return np.load(self.path(seed, frame), allow_pickle=False)
             except FileNotFoundError:
                 pass
         return self.make(seed, frame)
@@ -75,7 +75,7 @@ class Store:
         """Make and keep a sample; for worker processes, which send nothing back."""
         self.make(*item)
 
-    def make(self, seed: int, frame: int) -> np.void:
+    def make(self, seed: int, frame: int) -> np.ndarray:
         """Make a sample's record, and keep it where there is a cache."""
         raw = self.samples + (0 if self.align is None else _LONGEST_LEAD)
         made = sample(self.domain, seed, frame, size=self.size, aspect=self.aspect, samples=raw, preset=self.preset)
@@ -101,7 +101,7 @@ class Store:
         if self.folder is not None:
             with atomic_path(self.path(seed, frame)) as temporary:
                 np.save(temporary, record)
-        return record[()]
+        return record
 
     def _placed(self, waveform: np.ndarray, rig: RecordingRig) -> np.ndarray:
         """(2, samples) with the direct sound where it is wanted."""

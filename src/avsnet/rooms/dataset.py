@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from avsnet.errors import OptionError
 from avsnet.metrics import valid_depth
 from avsnet.rooms.cache import FULL, Store
 from avsnet.rooms.preset import find_domain, find_preset
+from avsnet.rooms.workers import spread
 
 
 class Rooms(Dataset[dict[str, Any]]):
@@ -90,10 +89,10 @@ class Rooms(Dataset[dict[str, Any]]):
         record = self.store.read(seed, frame)
         stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
         depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
-        waveform = record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL)
-        found = {
+        waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
+        found: dict[str, Any] = {
             "image": torch.from_numpy(record["rgb"].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)),
-            "waveform": torch.from_numpy(waveform),
+            "waveform": waveform,
             "sample_rate": SAMPLE_RATE,
             "depth": torch.from_numpy(depth.astype(np.float32))[None],
             "valid": torch.from_numpy(valid)[None],
@@ -104,7 +103,7 @@ class Rooms(Dataset[dict[str, Any]]):
             "room_type": str(record["room_type"]),
         }
         if self.spectrogram is not None:
-            found["echo"] = self.spectrogram(found["waveform"])
+            found["echo"] = self.spectrogram(waveform)
         return found
 
     def fill(self, workers: int = 1, progress: bool = True) -> int:
@@ -122,16 +121,11 @@ class Rooms(Dataset[dict[str, Any]]):
         """
         if self.folder is None:
             raise OptionError("fill: the data set has no cache; give one")
+        if workers < 1:
+            raise OptionError(f"workers {workers}: give 1 or more")
         missing = [item for item in self.items if not self.store.path(*item).exists()]
         bar = tqdm(total=len(missing), unit="sample", disable=not progress)
-        if workers <= 1:
-            for item in missing:
-                self.store.make(*item)
-                bar.update()
-        else:
-            # A fresh interpreter each: forking one that has started threads can hang.
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                for _ in pool.map(self.store.fill, missing, chunksize=4):
-                    bar.update()
+        for _ in spread(self.store.fill, missing, workers):
+            bar.update()
         bar.close()
         return len(missing)

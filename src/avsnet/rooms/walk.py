@@ -59,9 +59,7 @@ class Walk:
         return View(place, look_along(heading, self.pitch + 0.15 * self.turn * swing), self.fov)
 
 
-def draw_walk(
-    scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: object
-) -> Walk | None:
+def draw_walk(scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: Seed) -> Walk | None:
     """Draw a walk along which the camera keeps clear of everything.
 
     Args:
