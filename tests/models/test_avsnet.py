@@ -6,6 +6,7 @@ import pickle
 import shutil
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,11 +220,19 @@ def test_a_folder_keeps_every_option_and_a_given_one_wins(tmp_path, heard):
     }
     model = tiny(**options)
     model.save_pretrained(tmp_path / "net")
-    loaded = create_model("avsnet_tiny_av", weights=tmp_path / "net", max_depth=10.0)
-    assert loaded.audio == model.audio and loaded.audio.samples == 4000
+    loaded = create_model("avsnet_tiny_av", weights=tmp_path / "net", max_depth=10.0, audio={"amplitude": "none"})
+    assert loaded.audio == replace(model.audio, amplitude="none") and loaded.audio.samples == 4000
     assert loaded.info.size == SIZE and loaded.echo_dropout == 0.25
     assert loaded.metric_bins.depth_range == (0.1, 10.0)
     assert torch.equal(load_folder(tmp_path / "net")(heard)["metric_depth"], model(heard)["metric_depth"])
+
+
+def test_a_saved_network_does_not_depend_on_what_later_becomes_a_default(net, folder, heard, monkeypatch):
+    wanted = net(heard)["metric_depth"]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["bins"]["alpha"] == 3.0 and config["audio"]["samples"] == 7782 and config["fuse_into"] == "decoder"
+    monkeypatch.setattr("avsnet.models.avsnet.NARROW", {"alpha": 300.0})
+    assert torch.equal(load_folder(folder)(heard)["metric_depth"], wanted)
 
 
 def test_parameter_groups_hold_each_weight_once(net):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,8 @@ class AVSNet(
             without sound.
         fusion_output: one of `avsnet.models.fusion.OUTPUTS`.
         fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
-            it. "decoder": MiDaS's decoder starts from it too, so that every level hears. None: "decoder" for the tiny
-            network, which is trained from scratch and keeps nothing of MiDaS, else "bins".
+            it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
+            is created so, as it is trained from scratch and keeps nothing of MiDaS.
         audio: `AudioSettings` by name that differ from their defaults.
 
     Attributes:
@@ -106,11 +106,11 @@ class AVSNet(
         echo_front: str = "parida",
         echo_dropout: float = 0.1,
         fusion_output: str = "residual",
-        fuse_into: str | None = None,
+        fuse_into: str = "bins",
         audio: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if fuse_into not in (None, *PLACES):
+        if fuse_into not in PLACES:
             raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
         if not 0.0 <= echo_dropout < 1.0:
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
@@ -130,17 +130,21 @@ class AVSNet(
         )
         self.metric_bins.spread_seeds()
         self.audio: AudioSettings | None = None
+        width = None
         self.echo_dropout = 0.0
         if fusion != "none":
             width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
             self.audio = _settings(AudioSettings, "audio", audio or {})
             self.echo_dropout = echo_dropout
-            self.fuse_into = fuse_into or ("decoder" if narrow else "bins")
+            self.fuse_into = fuse_into
             self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
             self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
             if echo_dropout:
                 self.echo_encoder.null = nn.Parameter(torch.zeros(width))
         self.info = replace(self.info, parameters=sum(weight.numel() for weight in self.parameters()))
+        # What was left to a default is written down too, so that a later default does not change a saved network.
+        resolved = {"bins": asdict(self.metric_bins.settings), "audio": self.audio and asdict(self.audio)}
+        self._hub_mixin_config = {**self._hub_mixin_config, **resolved, "echo_width": width}
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
@@ -262,7 +266,7 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
 
     Args:
         folder: with config.json and model.safetensors, whose numbers may be stored in half precision.
-        options: of `AVSNet`, in place of what config.json says.
+        options: of `AVSNet`, in place of what config.json says; in `bins` and `audio` the settings that are named.
 
     Returns:
         The network in eval mode, float32.
@@ -272,6 +276,9 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
         OptionError: an option is outside what it allows.
     """
     config = folder_config(folder)
+    for name in ("bins", "audio"):
+        if name in options:
+            options[name] = {**(config.get(name) or {}), **options[name]}
     return AVSNet.from_pretrained(folder, **{"encoder": config["encoder"], **options})
 
 
@@ -333,7 +340,11 @@ def _create(
         raise OptionError(f"{name} only sees; for fusion {fusion} take {_info(base, True).name}")
     if hears and fusion == "none":
         raise OptionError(f"{name} hears; without fusion it is {_info(base, False).name}")
-    fresh = {"fusion": "bilinear" if hears else "none"} | options
+    fresh = {
+        "fusion": "bilinear" if hears else "none",
+        "fuse_into": "decoder" if base is ENCODERS["midas_tiny"] else "bins",
+    }
+    fresh |= options
     if weights is None:
         return AVSNet(base.name, **fresh)
     if weights == "default":
