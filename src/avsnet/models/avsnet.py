@@ -340,7 +340,7 @@ def _create(
         raise OptionError(f"{name} only sees; for fusion {fusion} take {_info(base, True).name}")
     if hears and fusion == "none":
         raise OptionError(f"{name} hears; without fusion it is {_info(base, False).name}")
-    fresh = {
+    fresh: dict[str, Any] = {
         "fusion": "bilinear" if hears else "none",
         "fuse_into": "decoder" if base is ENCODERS["midas_tiny"] else "bins",
     }
