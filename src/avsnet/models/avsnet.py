@@ -144,7 +144,8 @@ class AVSNet(
         self.info = replace(self.info, parameters=sum(weight.numel() for weight in self.parameters()))
         # What was left to a default is written down too, so that a later default does not change a saved network.
         resolved = {"bins": asdict(self.metric_bins.settings), "audio": self.audio and asdict(self.audio)}
-        self._hub_mixin_config = {**self._hub_mixin_config, **resolved, "echo_width": width}
+        given: Any = self._hub_mixin_config
+        self._hub_mixin_config = {**given, **resolved, "echo_width": width}
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
