@@ -30,7 +30,7 @@ clean:
 
 .venv/.run: .venv/bin/python $(SETUP)
 	@echo "Installing avsnet into .venv (torch is large: a few minutes the first time) ..."
-	$(PIP) -e .
+	$(PIP) -e ".[rooms]"
 	@touch $@
 
 .venv/.dev: .venv/bin/python $(SETUP)

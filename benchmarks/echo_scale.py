@@ -1,9 +1,13 @@
-"""How well the scale is found by ear, over furnished rooms whose echoes are computed in closed form.
+"""How well the scale is found by ear, over furnished rooms whose echoes are computed in closed form, or simulated.
 
 Every constant of `avsnet.echo_scale` was fixed on seeds 10000 to 10119 of both domains; the table in `results/` is made
 on seeds it never saw:
 
     python benchmarks/echo_scale.py --rooms 120 --first-seed 20000 --out results/echo_scale_rooms.csv
+
+    python benchmarks/echo_scale.py --scenes simulator
+
+takes rooms of `avsnet.rooms.sample` in their place, on which nothing was fixed.
 
 A row is one room under one condition. `error` is log(k / true k), true k = median depth / median of the map given.
 `prior` is the error of the same rule with its ears shut: every picture's median depth is taken as 2.5 m.
@@ -14,8 +18,10 @@ from __future__ import annotations
 import argparse
 import csv
 import platform
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +34,7 @@ from avsnet.echo_scale import posterior_from_echo, second_scale
 from avsnet.errors import AvsnetError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io import atomic_path
+from avsnet.rooms import sample
 from avsnet.rooms.echo import echo
 from avsnet.rooms.furnished import furnished_room
 from avsnet.rooms.render import render
@@ -45,6 +52,9 @@ CONDITIONS = {
     "true shape, assumed field of view and rig": (0.00, 1.00, False),
     "10 %, assumed field of view and rig": (0.10, 1.00, False),
 }
+Scene = tuple[np.ndarray, np.ndarray, Callable[[Rig], np.ndarray]]
+"""Depth in metres, intrinsics, and what a rig there records."""
+
 FIELDS = ("domain", "seed", "condition", "error", "prior", "confidence", "second", "refused")
 
 
@@ -61,20 +71,41 @@ def some_rig(rng: np.random.Generator) -> Rig:
     return replace(Rig(), speaker=speaker, ears=((-half, 0.05, 0.0), (half, 0.05, 0.0)), origin="known")
 
 
-def rows_of(task: tuple[str, int]) -> list[dict[str, object]]:
-    """Every condition of one room."""
-    domain, seed = task
+def closed_form(domain: str, seed: int) -> Scene:
+    """A room of `furnished_room`."""
     room = furnished_room(domain, seed)
     _, depth, intrinsics = render(room, HEIGHT, WIDTH)
+    return depth, intrinsics, lambda rig: echo(room, rig, seed=seed)
+
+
+def simulated(domain: str, seed: int) -> Scene:
+    """A room of `sample`; its true depth, as in the other rooms."""
+    found = sample(domain, seed, size=(HEIGHT, WIDTH), samples=0)
+
+    def heard_with(rig: Rig) -> np.ndarray:
+        recording = replace(found["rig"], geometry=rig, plate=None)
+        return sample(domain, seed, size=(HEIGHT, WIDTH), samples=round(0.3 * SAMPLE_RATE), rig=recording)["audio"]
+
+    return found["depth"], found["K"], heard_with
+
+
+SCENES: dict[str, Callable[[str, int], Scene]] = {"closed_form": closed_form, "simulator": simulated}
+
+
+def rows_of(task: tuple[str, int], scenes: str = "closed_form") -> list[dict[str, object]]:
+    """Every condition of one room."""
+    domain, seed = task
+    depth, intrinsics, heard_with = SCENES[scenes](domain, seed)
     rng = np.random.default_rng([seed, 99])
     unmeasured = some_rig(rng)
+    waveforms = {True: heard_with(Rig()), False: heard_with(unmeasured)}
     rows = []
     for condition, (deviation, power, known) in CONDITIONS.items():
         relative = distorted(depth.astype(np.float64), deviation, np.random.default_rng(seed)) ** power
         relative *= np.exp(np.random.default_rng([seed, 1]).normal())  # unknown units
-        waveform = echo(room, Rig() if known else unmeasured, seed=seed)
+        waveform = waveforms[known]
         camera = intrinsics if known else intrinsics_from_fov(WIDTH, HEIGHT, ASSUMED_FOV)
-        truth = np.log(np.median(depth) / np.median(relative))
+        truth = np.log(np.median(depth[depth > 0]) / np.median(relative[depth > 0]))
         row: dict[str, object] = {"domain": domain, "seed": seed, "condition": condition}
         try:
             found = posterior_from_echo(relative, relative > 0, camera, waveform, SAMPLE_RATE)
@@ -84,7 +115,7 @@ def rows_of(task: tuple[str, int]) -> list[dict[str, object]]:
             row["refused"] = int(found.ambiguous)
         except AvsnetError:
             row |= {"error": "", "confidence": 0.0, "second": "", "refused": 1}
-        row["prior"] = round(float(np.log(2.5 / np.median(relative)) - truth), 4)
+        row["prior"] = round(float(np.log(2.5 / np.median(relative[depth > 0])) - truth), 4)
         rows.append(row)
     return rows
 
@@ -112,13 +143,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rooms", type=int, default=120, help="per domain")
     parser.add_argument("--first-seed", type=int, default=20_000)
+    parser.add_argument("--scenes", choices=list(SCENES), default="closed_form")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="CSV")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.rooms)
     tasks = [(domain, seed) for domain in ("offices", "historic") for seed in seeds]
     with ProcessPoolExecutor(options.workers) as pool:
-        rows = [row for some in tqdm(pool.map(rows_of, tasks, chunksize=4), total=len(tasks)) for row in some]
+        rows = [
+            row
+            for some in tqdm(pool.map(partial(rows_of, scenes=options.scenes), tasks, chunksize=4), total=len(tasks))
+            for row in some
+        ]
     if options.out:
         with atomic_path(options.out) as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)

@@ -1,12 +1,13 @@
 """How fast is every registered model, and how much memory does it take, beside what its original takes?
 
     python benchmarks/models_speed.py
-    python benchmarks/models_speed.py --models monodepth2 lite_mono --passes 9
+    python benchmarks/models_speed.py --models monodepth2 lite_mono --passes 9 --wall
 
-One picture at the model's published size, fresh weights, float32, a process for each model. Two figures, the least of
-several passes after one to warm up: processor seconds with one thread, which other jobs disturb least, and wall seconds
-with two, which mean something on an idle machine only. Beside them, where they were measured, those of the original
-code on two cores of an AMD EPYC (AVX-512); the last line tells how fast this processor multiplied matrices meanwhile.
+One picture at the model's published size, fresh weights, float32, a process for each model; the least of several passes
+after one to warm up. Processor seconds with one thread are what other jobs disturb least; with `--wall` also wall
+seconds with two threads, which mean something on an idle machine only. Beside them, where they were measured, those of
+the original code on two cores of an AMD EPYC (AVX-512): processor seconds while other jobs ran, wall seconds idle. The
+last line tells how fast this processor multiplied matrices meanwhile, for even processor seconds grow with the load.
 Memory is what the passes take at their peak over the process before the model was built, weights included (Linux).
 """
 
@@ -70,7 +71,7 @@ def memory(entry: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(entry)) / 1024
 
 
-def measure(name: str, passes: int) -> dict[str, float]:
+def measure(name: str, passes: int, wall: bool) -> dict[str, float]:
     """The figures of one model, in this process."""
     batch = batch_of(name)
     before = memory("VmRSS")
@@ -82,18 +83,21 @@ def measure(name: str, passes: int) -> dict[str, float]:
         peak = memory("VmHWM") - before
         one, other = torch.rand(2, PRODUCT, PRODUCT)
         product = least(lambda: one @ other, time.process_time, 5)
-        torch.set_num_threads(2)
-        wall = least(lambda: model(batch), time.perf_counter, passes)
-    return {"processor": processor, "wall": wall, "peak": peak, "gflops": 2e-9 * PRODUCT**3 / product}
+        found = {"processor": processor, "peak": peak, "gflops": 2e-9 * PRODUCT**3 / product}
+        if wall:
+            torch.set_num_threads(2)
+            found["wall"] = least(lambda: model(batch), time.perf_counter, passes)
+    return found
 
 
 def row(name: str, figures: dict[str, float]) -> str:
     """One line of the table."""
     info = model_info(name)
     cells = [f"{name:<24}", " x ".join(map(str, info.size or ("-", "-"))).rjust(11)]
-    for found, original in zip((figures["processor"], figures["wall"]), ORIGINALS.get(name, (None, None)), strict=True):
-        cells.append(f"{found:8.3f}")
-        cells.append(f"{original:8.3f} {found / original:6.2f}" if original else " " * 15)
+    for clock, original in zip(("processor", "wall"), ORIGINALS.get(name, (None, None)), strict=True):
+        if clock in figures:
+            compared = f"{original:8.3f} {figures[clock] / original:6.2f}" if original else " " * 15
+            cells.append(f"{figures[clock]:8.3f}  {compared}")
     return "  ".join([*cells, f"{figures['peak']:7.0f}"])
 
 
@@ -102,16 +106,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", help="names; all that are registered, if not given")
     parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--wall", action="store_true", help="also wall seconds with two threads")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.one, options.passes)))
+        print(json.dumps(measure(options.one, options.passes, options.wall)))
         return 0
-    print(f"{'':24}  {'':11}  processor s, 1 thread            wall s, 2 threads                 memory")
-    print(f"{'model':24}  {'size':>11}      ours  original  ratio      ours  original  ratio       MB")
+    clocks = ["processor s, 1 thread", "wall s, 2 threads"][: 2 if options.wall else 1]
+    print("  ".join([" " * 37, *(f"{clock:^25}" for clock in clocks), " memory"]))
+    print("  ".join([f"{'model':24}", f"{'size':>11}", *["    ours  original  ratio"] * len(clocks), "     MB"]))
     speeds, failed = [], 0
     for name in options.models or list_models():
         command = [sys.executable, __file__, "--one", name, "--passes", str(options.passes)]
+        command += ["--wall"] * options.wall
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
         if done.returncode:
             failed += 1

@@ -7,7 +7,7 @@ the echo (8 bands, 59 steps, 2 ears), from the picture (a thumbnail and histogra
 in ten folds, which share no room. Further rows: the echo of the same rooms with a rig whose plate shades the floor, and
 the delay of the strongest peak after the direct sound as the only feature (a camera that stands at a height that scales
 hears k in the floor: these two rows show how much of the result is that). The log of the median measured depth is
-predicted likewise, in ambiguous and in other rooms apart.
+predicted likewise, in ambiguous and in as many other rooms.
 
 These features are tiny: the rows say that the information is there, not what a network reaches.
 """
@@ -28,6 +28,7 @@ from tqdm import tqdm
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
 from avsnet.io import atomic_path
 from avsnet.rooms import sample
+from avsnet.rooms.simulator import describe
 
 SIZE = (128, 128)
 BANDS = 200.0 * (18_000.0 / 200.0) ** (np.arange(9) / 8)
@@ -70,9 +71,11 @@ def strongest_peak(found: dict) -> float:
     return float(np.log((first + np.argmax(envelope[first:])) / SAMPLE_RATE - direct))
 
 
-def features(task: tuple[str, int]) -> dict[str, np.ndarray]:
-    """All features and targets of one room."""
-    domain, seed = task
+def features(task: tuple[str, int, bool]) -> dict[str, np.ndarray] | None:
+    """All features and targets of one room; None of one in which not everything scales, where none is wanted."""
+    domain, seed, cued = task
+    if not (cued or describe(domain, seed)["ambiguous"]):
+        return None
     found = sample(domain, seed, size=SIZE)
     rows = {
         "echo": echo_features(found["audio"]),
@@ -140,7 +143,9 @@ def main() -> None:
         with ProcessPoolExecutor(options.workers) as pool, tqdm(total=options.ambiguous, desc=domain) as bar:
             seed = options.first_seed
             while bar.n < options.ambiguous:
-                made = list(pool.map(features, [(domain, seed + number) for number in range(40)]))
+                cued = len(rooms) - bar.n < options.ambiguous
+                tasks = [(domain, seed + number, cued) for number in range(40)]
+                made = [room for room in pool.map(features, tasks) if room is not None]
                 rooms, seed = rooms + made, seed + 40
                 bar.update(sum(bool(room["ambiguous"]) for room in made))
         free = [room for room in rooms if room["ambiguous"]]
@@ -156,8 +161,8 @@ def main() -> None:
                 parts = ("echo", "picture") if name == "both" else (name,)
                 inputs = np.stack([np.concatenate([room[part] for part in parts]) for room in chosen])
                 table.append(rows_of(domain, f"log median depth, {mode}", name, inputs, depth))
-    for row in table:
-        print("  ".join(f"{row[field]!s:<{28 if field == 'target' else 20}}" for field in FIELDS))
+        for row in table[-11:]:
+            print("  ".join(f"{row[field]!s:<{28 if field == 'target' else 20}}" for field in FIELDS), flush=True)
     if options.out:
         with atomic_path(options.out) as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)

@@ -58,6 +58,7 @@ def command(room, tmp_path, capsys):
 
     def run(image, *flags, model="relative"):
         words = ["predict", str(image), "--out", str(tmp_path / "out"), "--depth-model", f"onnx:{room / model}.onnx"]
+        words += ["--scale-from", "ranging" if "--echo" in flags else "none"]
         code = cli.main([*words, *map(str, flags)])
         return code, *capsys.readouterr()
 
@@ -139,9 +140,8 @@ def test_dashes_in_values_and_paths_are_left_alone(room, tmp_path, capsys):
     folder = tmp_path / "my-rooms"
     folder.mkdir()
     shutil.copy(room / "room.png", folder / "a-b_c.png")
-    code = cli.main(
-        ["predict", f"{folder}/a-b_c.png", f"--depth-model=onnx:{room}/metric.onnx", f"--out={folder}/--x-y_z"]
-    )
+    flags = [f"--depth-model=onnx:{room}/metric.onnx", "--scale-from=none", f"--out={folder}/--x-y_z"]
+    code = cli.main(["predict", f"{folder}/a-b_c.png", *flags])
     assert code == 0, capsys.readouterr()
     assert names(folder / "--x-y_z") == [f"a-b_c_{name}" for name in RESULTS]
 
@@ -242,7 +242,6 @@ def test_another_sample_rate_is_resampled_and_said(room, command, tmp_path, rate
         (["--depth-model", "onnx:none.onnx"], ["none.onnx: no such file"]),
         (["--scale-from", "rangin"], ["rangin", "known:x,y,metres"]),
         (["--scale-from", "known:900,2,3"], ["outside the picture"]),
-        ([], ["give an echo", "known:x,y,metres"]),
         (["--scale-from", "ranging"], ["needs an echo"]),
         (["--fov", "wide"], ["--fov", "'wide'", "number"]),
         (["--fov", "200", "--scale-from", "known:4,4,2"], ["200", "between 0 and 180"]),
@@ -262,7 +261,7 @@ def test_a_wrong_flag_is_one_line_and_nothing_is_written(room, command, tmp_path
 
 def test_missing_flags_are_listed_with_dashes(capsys):
     code = cli.main(["predict"])
-    is_one_line(code, *capsys.readouterr(), "missing: IMAGE, --depth-model, --out")
+    is_one_line(code, *capsys.readouterr(), "missing: IMAGE, --out")
 
 
 @pytest.mark.parametrize("verb", ["predict", "demo"])
@@ -416,16 +415,23 @@ def test_models_is_honest_about_an_empty_list(capsys, monkeypatch):
     assert "No network of its own is registered yet" in shown and "onnx:PATH" in shown
 
 
-def test_models_shows_kind_parameters_licences_and_source(capsys, monkeypatch):
+def test_models_shows_kind_parameters_licences_source_and_where_weights_are(capsys, monkeypatch, tmp_path):
     from avsnet.models import registry
 
     info = registry.ModelInfo("toy_net", "disparity", "MIT", "CC BY 4.0", "a test", parameters=1234567)
-    monkeypatch.setattr(registry, "_MODELS", {"toy_net": (info, lambda: None)})
+    twin = registry.ModelInfo("toy_twin", "disparity", "MIT", "MIT", "a test", published="a page")
+    entries = {one.name: (one, lambda: None) for one in (info, twin)}
+    monkeypatch.setattr(registry, "_MODELS", entries)
+    monkeypatch.setenv("AVSNET_CACHE", str(tmp_path))
+    (tmp_path / "toy_twin.pth").touch()
     assert cli.main(["models"]) == 0
-    head, row, *_ = capsys.readouterr().out.splitlines()
-    assert head.split() == ["name", "gives", "parameters", "code", "licence", "weights", "licence", "source"]
-    assert row.split() == ["toy_net", "disparity", "1,234,567", "MIT", "CC", "BY", "4.0", "a", "test"]
-    assert head.index("gives") == row.index("disparity") and head.index("source") == row.index("a test")
+    head, row, other, hint, _ = capsys.readouterr().out.splitlines()
+    columns = ("gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")
+    starts = [head.index(column) for column in columns]
+    cells = [line[start:].split("  ")[0] for line in (row, other) for start in starts]
+    assert cells[:7] == ["disparity", "1,234,567", "MIT", "CC BY 4.0", "no", "nowhere", "a test"]
+    assert cells[7:] == ["disparity", "unknown", "MIT", "MIT", "yes", "a page", "a test"]
+    assert str(tmp_path) in hint
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(capsys, monkeypatch):

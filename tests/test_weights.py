@@ -1,13 +1,14 @@
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from avsnet import weights
 from avsnet.errors import ModelError
-from avsnet.weights import default_weights, find_weights, load_strictly, read_state_dict, weights_hash
+from avsnet.weights import default_weights, find_weights, load_strictly, read_entries, read_state_dict, weights_hash
 
 
 class Code:
@@ -36,6 +37,13 @@ def test_a_wrapped_and_prefixed_file_reads_as_the_bare_one(tmp_path, net, wrappe
 def test_safetensors_read_like_torch_files(tmp_path, net):
     save_file(net.state_dict(), tmp_path / "net.safetensors")
     assert torch.equal(read_state_dict(tmp_path / "net.safetensors")["weight"], net.weight)
+
+
+def test_numpys_counters_beside_the_weights_are_let_pass_unread(tmp_path, net):
+    entries = {"model": net.state_dict(), "steps": np.zeros(9, np.int32), "best": np.float64(3), "odd": np.array([{}])}
+    torch.save(entries, tmp_path / "net.pt")
+    assert read_state_dict(tmp_path / "net.pt").keys() == net.state_dict().keys()
+    assert not isinstance(read_entries(tmp_path / "net.pt")["steps"], np.ndarray)
 
 
 @pytest.mark.parametrize("plain", [False, True])

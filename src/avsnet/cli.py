@@ -22,21 +22,22 @@ if TYPE_CHECKING:
     import torch
 
 
-def demo(*, out: str, domain: str = "offices", seed: int = 0) -> int:
-    """Make a room, its picture and its echo, and find the scale by ear; needs no data.
+def demo(*, out: str, rooms: int = 6, seed: int = 0) -> int:
+    """Make unseen rooms, depth with and without the echo, and a page that shows it; needs no data.
 
     Args:
-        out: folder for the pictures, the depth and the echo.
-        domain: kind of room, offices or historic.
-        seed: draws the room, the unknown unit and the noise.
+        out: folder for the page, the pictures, the echoes and the depth.
+        rooms: how many; historic ones and offices in turn.
+        seed: draws the rooms, the unknown units and the noise.
     """
     from avsnet.demo import demo
     from avsnet.predict_files import check_writable
 
-    if seed < 0:
-        raise OptionError(f"seed {seed} is below 0")
+    for name, value, least in (("seed", seed, 0), ("rooms", rooms, 1)):
+        if value < least:
+            raise OptionError(f"{name} {value} is below {least}")
     check_writable(Path(out))
-    print(demo(Path(out), domain, seed))
+    print(demo(Path(out), rooms, seed))
     return 0
 
 
@@ -394,6 +395,7 @@ def reproduce(
     av: str = "avsnet_tiny_av",
     v: str = "avsnet_tiny_v",
     models: str | None = None,
+    train: str | None = None,
     workers: int = 2,
     shard: str | None = None,
     merge: bool = False,
@@ -413,6 +415,8 @@ def reproduce(
         av: the audio-visual AVS-Net.
         v: the visual-only one.
         models: further depth models for Table 2, comma-separated, such as onnx:PATH or huggingface:ID_OR_FOLDER.
+        train: comma-separated NAME=CONFIG; weights that are not in --weights are trained into it first, on --bv2 if
+            that is given, else on the config's own data.
         workers: with rooms, processes that make them.
         shard: I/N, evaluate only part I of N; then --merge.
         merge: join the shards in --out; a bare --merge will do.
@@ -431,6 +435,12 @@ def reproduce(
     part = None if shard is None else parse_shard(shard)
     folder = Path(out)
     check_writable(folder)
+    if train is not None:
+        if weights is None:
+            raise OptionError("--train needs --weights, the folder that it trains into")
+        from avsnet.reproduce.training import parse_training, train_missing
+
+        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2))
     cases: dict[str, Cases] = {}
     if rooms:
         from avsnet.reproduce.twin import twin_cases
@@ -471,17 +481,23 @@ def doctor() -> int:
 
 
 def models() -> int:
-    """List the depth models by name, with what they give and their licences."""
+    """List the depth models: what they give, their licences, where weights are published, which are on this disk."""
     from avsnet.models.registry import PREFIX_FORMS, list_models, model_info
+    from avsnet.weights import PACKAGED, cache_folder, find_weights
 
-    names = list_models()
-    rows = [("name", "gives", "parameters", "code licence", "weights licence", "source")]
-    for info in map(model_info, names):
+    rows = [("name", "gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")]
+    for info in map(model_info, list_models()):
         count = "unknown" if info.parameters is None else f"{info.parameters:,}"
-        rows.append((info.name, info.output, count, info.code_licence, info.weights_licence, info.source))
+        weights = find_weights(info.name)
+        here = "no" if weights is None else "packaged" if weights.parent == PACKAGED else "yes"
+        published = info.published or "nowhere"
+        rows.append(
+            (info.name, info.output, count, info.code_licence, info.weights_licence, here, published, info.source)
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if names:
+    if len(rows) > 1:
         print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+        print(f"Published weights belong in {cache_folder()}, a file or folder under the model's name.")
     else:
         print("No network of its own is registered yet.")
     print("Networks of others, by prefix: " + ", ".join(PREFIX_FORMS))
@@ -515,7 +531,7 @@ def _model(name: str, output: str | None, layout: str | None, size: str | None) 
         from avsnet.models.avsnet import load_folder
 
         return load_folder(name)
-    size_option = "input_size" if name.startswith("huggingface:") else "size"
+    size_option = "size" if name.startswith("onnx:") else "input_size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):

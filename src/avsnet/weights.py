@@ -38,7 +38,7 @@ class _Skipped:
         pass
 
 
-_NUMPY = [
+_NUMPY: list[Any] = [
     type(name, (_Skipped,), {"__module__": module})
     for module, name in (
         *((f"numpy.{part}.multiarray", name) for part in ("core", "_core") for name in ("_reconstruct", "scalar")),

@@ -4,7 +4,10 @@ import json
 import os
 import pickle
 import shutil
+import sys
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,9 @@ from avsnet.models.avsnet import AVSNet, load_folder, save_half
 from avsnet.models.fusion import FUSIONS
 
 SIZE = (64, 96)
-SMALL = [name for name in list_models() if name.startswith(("avsnet_tiny", "avsnet_midas_small"))]
+ALL = [name for name in list_models() if name.startswith("avsnet_")]
+SMALL = [name for name in ALL if name.startswith(("avsnet_tiny", "avsnet_midas_small"))]
+GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 
 
 class Code:
@@ -117,6 +122,16 @@ def test_once_the_gates_are_open_every_weight_that_hears_gets_a_gradient(fusion,
     assert not [name for name, weight in hearing.items() if not weight.grad.abs().max() > 0.0]
 
 
+def test_the_echo_reaches_the_decoder_where_it_is_fused_into_it_and_else_the_bins_alone(heard):
+    for place in ("bins", "decoder"):
+        model = open_gates(tiny(fuse_into=place))
+        seen = []
+        model.midas.scratch.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output[0]))
+        depth = [model(heard)["metric_depth"], model(batch(sound=False))["metric_depth"]]
+        assert not torch.equal(*depth)
+        assert torch.equal(*seen) == (place == "bins")
+
+
 def test_the_visual_network_has_no_parts_that_hear():
     names = [name for name, _ in tiny("avsnet_tiny_v").named_parameters()]
     assert not [name for name in names if name.startswith(("echo_encoder.", "fusion."))]
@@ -205,11 +220,19 @@ def test_a_folder_keeps_every_option_and_a_given_one_wins(tmp_path, heard):
     }
     model = tiny(**options)
     model.save_pretrained(tmp_path / "net")
-    loaded = create_model("avsnet_tiny_av", weights=tmp_path / "net", max_depth=10.0)
-    assert loaded.audio == model.audio and loaded.audio.samples == 4000
+    loaded = create_model("avsnet_tiny_av", weights=tmp_path / "net", max_depth=10.0, audio={"amplitude": "none"})
+    assert loaded.audio == replace(model.audio, amplitude="none") and loaded.audio.samples == 4000
     assert loaded.info.size == SIZE and loaded.echo_dropout == 0.25
     assert loaded.metric_bins.depth_range == (0.1, 10.0)
     assert torch.equal(load_folder(tmp_path / "net")(heard)["metric_depth"], model(heard)["metric_depth"])
+
+
+def test_a_saved_network_does_not_depend_on_what_later_becomes_a_default(net, folder, heard, monkeypatch):
+    wanted = net(heard)["metric_depth"]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["bins"]["alpha"] == 3.0 and config["audio"]["samples"] == 7782 and config["fuse_into"] == "decoder"
+    monkeypatch.setattr("avsnet.models.avsnet.NARROW", {"alpha": 300.0})
+    assert torch.equal(load_folder(folder)(heard)["metric_depth"], wanted)
 
 
 def test_parameter_groups_hold_each_weight_once(net):
@@ -340,6 +363,7 @@ def test_a_published_zoedepth_file_gives_encoder_and_head(tmp_path, heard):
         ({"fusion": "none"}, "without fusion it is avsnet_tiny_v"),
         ({"echo_dropout": 1.0}, "echo_dropout: found 1.0"),
         ({"input_size": (100, 100)}, "input_size"),
+        ({"fuse_into": "eyes"}, "fuse_into: found 'eyes', wanted one of bins, decoder"),
         ({"bins": {"colour": 1}}, "bins: no setting 'colour'"),
         ({"audio": {"loudness": 1}}, "audio: no setting 'loudness'"),
         ({"max_depth": 0.05}, "depth_range"),
@@ -352,3 +376,52 @@ def test_options_outside_what_they_allow_are_named(options, wanted):
         return
     with pytest.raises(OptionError, match="avsnet_tiny_v only sees"):
         create_model("avsnet_tiny_v", fusion="film")
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+@pytest.mark.parametrize("name", ALL)
+def test_every_encoder_has_an_avsnet_that_hears_and_one_that_only_sees(name):
+    with torch.device("meta"):
+        model = create_model(name)
+    groups = model.parameter_groups()
+    assert sum(len(group) for group in groups.values()) == len(list(model.parameters()))
+    assert bool(groups["relative_position"]) == any("relative_position" in key for key, _ in model.named_parameters())
+    hearing = [key for key, _ in model.named_parameters() if key.startswith(("echo_encoder.", "fusion."))]
+    assert bool(hearing) == name.endswith("_av") == (model.audio is not None)
+    assert model.info.name == name
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+def test_the_paper_s_network_has_the_published_number_of_parameters_beside_its_ears():
+    with torch.device("meta"):
+        sees, hears = (create_model(f"avsnet_beit_large_384_{which}") for which in ("v", "av"))
+    parts = {name: sum(weight.numel() for weight in part.parameters()) for name, part in hears.named_children()}
+    # Published with a classifier of 1000 and a norm, which are never run.
+    assert parts["midas"] + 1024 * 1002 + 1000 == pytest.approx(344.34e6, abs=1e4)
+    assert parts["metric_bins"] == pytest.approx(0.478e6, rel=2e-3)
+    assert parts["fusion"] == 256 * 256 * 512 + 256 + 256 * 257 + 3 * 256
+    assert hears.info.parameters == sees.info.parameters + parts["fusion"] + parts["echo_encoder"]
+
+
+@pytest.mark.slow
+def test_from_the_published_zoedepth_file_it_starts_with_zoedepths_metres(monkeypatch):
+    if not (GOLDEN / "zoedepth_nyu").is_dir():
+        pytest.skip("../shared/golden/zoedepth_nyu is absent")
+    sys.path.insert(0, str(GOLDEN))
+    try:
+        from fill import from_shapes
+    finally:
+        sys.path.remove(str(GOLDEN))
+    state = from_shapes(json.loads((GOLDEN / "zoedepth_nyu" / "keys.json").read_text())["ZoeD_M12_N.pt"])
+    gains = {"seed_bin_regressor._net": 8.0, "attractors.": 8.0, "conditional_log_binomial.mlp": 16.0}
+    for key, value in state.items():
+        for part, gain in gains.items():
+            if key.startswith(part) and key.endswith("2.weight"):
+                value.mul_(gain)
+    monkeypatch.setattr("avsnet.models.avsnet.read_state_dict", lambda path: state)
+    with pytest.warns(UserWarning, match="gave the MiDaS network and the metric bins; fresh: fusion, echo_encoder"):
+        model = create_model("avsnet_beit_large_384_av", weights="ZoeD_M12_N.pt")
+    with np.load(GOLDEN / "zoedepth_nyu" / "case1.npz") as case, torch.inference_mode():
+        image = torch.from_numpy(case["image"]).permute(2, 0, 1)[None] / 255.0
+        depth = model({"image": image})["metric_depth"][..., ::4, ::4].numpy()
+        np.testing.assert_allclose(depth, case["metric_depth_s4"].reshape(depth.shape), atol=1e-4)

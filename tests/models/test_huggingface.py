@@ -213,7 +213,7 @@ def test_gradients_reach_the_image_and_the_weights(saved, picture):
 
 
 def test_predict_takes_a_metric_one_and_refuses_one_whose_shift_is_open(saved, picture):
-    prediction = avsnet.predict(picture, depth_model=f"huggingface:{saved('metric')}")
+    prediction = avsnet.predict(picture, depth_model=f"huggingface:{saved('metric')}", scale_from="none")
     model = create_model(f"huggingface:{saved('metric')}")
     with torch.inference_mode():
         image = to_model_input(picture, input_size(model.info, 48, 64))

@@ -250,3 +250,53 @@ def test_levels_and_attractors_must_agree():
         MetricBins(8, (8,) * 4, 4, depth_range=(2.0, 1.0))
     with pytest.raises(OptionError, match="give disparity"):
         small()(**features() | {"disparity": None})
+
+
+def test_spread_seeds_start_over_the_whole_range_in_even_ratios():
+    head = small()
+    head.spread_seeds()
+    with torch.no_grad():
+        head.seed_bin_regressor._net[2].weight.zero_()
+        seed = head(**features())["seed_centers"][0, :, 0, 0]
+    torch.testing.assert_close(seed[[0, -1]], torch.tensor([0.5, 12.0]), rtol=1e-4, atol=0.0)
+    ratios = seed[1:] / seed[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand(15), rtol=1e-3, atol=0.0)
+
+
+@pytest.mark.parametrize("gather", ["mean", "sum"])
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("attractor", ["inverse", "exponential"])
+def test_the_pull_is_its_formula_for_every_attractor_and_bin(attractor, gamma, gather):
+    from avsnet.models.metric_bins import _pull
+
+    stream = torch.Generator().manual_seed(0)
+    points, centers = (torch.rand(2, n, 3, 4, generator=stream, dtype=torch.float64) * 4.0 for n in (5, 7))
+    settings = BinSettings(attractor=attractor, alpha=0.7, gamma=gamma, gather=gather)
+    slow = torch.zeros_like(centers)
+    for a in range(5):
+        for k in range(7):
+            d = points[:, a] - centers[:, k]
+            power = 0.7 * d.abs() ** gamma
+            slow[:, k] += d / (1.0 + power) if attractor == "inverse" else d * torch.exp(-power)
+    torch.testing.assert_close(_pull(points, centers, settings), slow / 5 if gather == "mean" else slow)
+
+
+def test_the_quick_distribution_is_the_published_one():
+    head, inputs = small(temperature=(0.5, 50.0)), features()
+    published = small(temperature=(0.5, 50.0), published=True)
+    published.load_state_dict(head.state_dict())
+    last = torch.cat([inputs["out_conv"], inputs["disparity"]], 1)
+    embedding = torch.randn(2, 8, 32, 48, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        found = head.conditional_log_binomial(last, embedding)
+        torch.testing.assert_close(found, published.conditional_log_binomial(last, embedding), rtol=1e-3, atol=1e-6)
+
+
+def test_a_stride_averages_the_finest_features_and_gives_a_smaller_map():
+    head, inputs = small(stride=2), features()
+    outputs = head(**inputs)
+    assert outputs["metric_depth"].shape == (2, 1, 32, 48)
+    pooled = inputs | {key: torch.nn.functional.avg_pool2d(inputs[key], 2) for key in ("out_conv", "disparity")}
+    reference = small()
+    reference.load_state_dict(head.state_dict())
+    torch.testing.assert_close(outputs["metric_depth"], reference(**pooled)["metric_depth"])

@@ -162,12 +162,12 @@ def test_another_input_size_is_an_option_where_the_network_allows_it():
 def test_gradients_reach_every_weight_that_is_not_frozen_and_only_the_skipless_unit_is(tiny):
     tiny.zero_grad()
     features = tiny.train().features(torch.rand(2, 3, 64, 64))
-    (features.out_conv.mean() + features.bottleneck.mean() + features.disparity.mean()).backward()
+    assert (features.disparity > 0.0).float().mean() > 0.9  # else the last ReLU would shut the network up
+    features.disparity.mean().backward()
     tiny.eval()
     frozen = {name for name, weight in tiny.named_parameters() if not weight.requires_grad}
     assert frozen == {f"scratch.refinenet4.resConfUnit1.conv{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")}
-    dead = [name for name, w in tiny.named_parameters() if name not in frozen and (w.grad is None or not w.grad.any())]
-    assert not [name for name in dead if not name.startswith("scratch.output_conv.4")]
+    assert all(w.grad.any() for name, w in tiny.named_parameters() if name not in frozen)
 
 
 def test_a_picture_and_its_mirror_image_in_one_batch_give_what_each_gives_alone(small):

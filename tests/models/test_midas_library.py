@@ -24,6 +24,7 @@ INFO = ModelInfo("toy", "affine_disparity", "none", "none", "this test", size_mu
 SIZE = (96, 160)
 CHANNELS = (8, 16, 32, 48)
 WIDTH = 16
+TAPS = (0, 2, 3, 5)
 
 DECODER = (
     (r"scratch\.layer(\d)_rn", lambda m: f"neck.convs.{int(m[1]) - 1}"),
@@ -144,8 +145,8 @@ def midas(encoder, channels=CHANNELS):
 
 
 def small_beit():
-    sizes = {"img_size": 64, "embed_dim": 32, "depth": 4, "num_heads": 2}
-    return midas(BeitEncoder("beit_base_patch16_384", (0, 1, 2, 3), CHANNELS, **sizes))
+    sizes = {"img_size": 64, "embed_dim": 32, "depth": 6, "num_heads": 2}
+    return midas(BeitEncoder("beit_base_patch16_384", TAPS, CHANNELS, **sizes))
 
 
 def beit_config():
@@ -153,13 +154,13 @@ def beit_config():
 
     return BeitConfig(
         image_size=64,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         hidden_size=32,
         intermediate_size=128,
         num_attention_heads=2,
         use_relative_position_bias=True,
         reshape_hidden_states=False,
-        out_features=["stage1", "stage2", "stage3", "stage4"],
+        out_features=[f"stage{tap + 1}" for tap in TAPS],
         layer_norm_eps=1e-6,
     )
 
@@ -191,9 +192,9 @@ def vit_config(**more):
 
     return DPTConfig(
         image_size=64,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=2,
-        backbone_out_indices=[0, 1, 2, 3],
+        backbone_out_indices=list(TAPS),
         neck_hidden_sizes=list(CHANNELS),
         fusion_hidden_size=WIDTH,
         layer_norm_eps=1e-6,
@@ -206,8 +207,8 @@ LAYERS = (r"pretrained\.model\.blocks\.", "dpt.encoder.layer.")
 
 
 def test_vit_away_from_its_training_size_equals_the_librarys(tmp_path, image):
-    sizes = {"img_size": 64, "embed_dim": 32, "depth": 4, "num_heads": 2}
-    model = midas(VitEncoder("vit_large_patch16_384", (0, 1, 2, 3), CHANNELS, **sizes))
+    sizes = {"img_size": 64, "embed_dim": 32, "depth": 6, "num_heads": 2}
+    model = midas(VitEncoder("vit_large_patch16_384", TAPS, CHANNELS, **sizes))
     state = hub(model.state_dict(), (*VIT, (r"scratch\.output_conv", "head.head")), LAYERS)
     config = vit_config(hidden_size=32, intermediate_size=128)
     square = image[..., :96]  # the library's takes no other
@@ -216,8 +217,8 @@ def test_vit_away_from_its_training_size_equals_the_librarys(tmp_path, image):
 
 def test_the_hybrid_equals_the_librarys(tmp_path, image):
     channels = (256, 512, 32, 48)
-    sizes = {"img_size": 64, "depth": 4, "num_heads": 2}
-    model = midas(VitEncoder("vit_base_r50_s16_384", (2, 3), channels, **sizes), channels)
+    sizes = {"img_size": 64, "depth": 6, "num_heads": 2}
+    model = midas(VitEncoder("vit_base_r50_s16_384", TAPS[2:], channels, **sizes), channels)
     state = hub(model.state_dict(), (*HYBRID, (r"scratch\.output_conv", "head.head")), LAYERS)
     config = vit_config(is_hybrid=True, hidden_size=768, intermediate_size=3072)
     config.neck_hidden_sizes = list(channels)

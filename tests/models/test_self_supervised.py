@@ -190,6 +190,15 @@ def test_a_model_is_what_its_info_says_and_every_weight_is_trained(name):
     assert [key for key, weight in model.named_parameters() if weight.grad is None] == []
 
 
+def test_what_lite_mono_infers_in_parts_is_what_it_gives_whole(published):
+    model = create_model("lite_mono_tiny", weights=published("lite_mono_tiny"))
+    image = torch.rand(1, 3, 160, 192, generator=torch.Generator().manual_seed(0))
+    whole = model({"image": image})["raw"].detach()  # with gradients nothing is cut
+    with torch.inference_mode():
+        assert torch.allclose(model({"image": image})["raw"], whole, rtol=0, atol=1e-6)
+    assert 40 * 48 > lite_mono._PART  # tokens
+
+
 @pytest.mark.parametrize("name", ["monovit", "lite_mono_tiny"])
 def test_layers_drop_out_in_training_and_only_then(name):
     model, batch = create_model(name, drop_path=0.9), {"image": torch.rand(2, 3, 64, 64)}
@@ -234,6 +243,9 @@ def test_the_smallest_pictures_go_through(name, side):
         ({"dilations": [[1, 2], [1, 2, 3], [1, 2, 3]]}, r"lite_mono takes 3 lists of \[3, 3, 9\] whole numbers from 1"),
         ({"dilations": [[1, 2, 0], [1, 2, 3], [1] * 9]}, "whole numbers from 1"),
         ({"dilations": []}, "lite_mono takes 3 lists"),
+        ({"dilations": 3}, "dilations 3: lite_mono takes 3 lists"),
+        ({"dilations": [1, 2, 3]}, r"dilations \[1, 2, 3\]: lite_mono takes 3 lists"),
+        ({"input_size": 224}, "input_size 224: give"),
         ({"weights": "a.pth", "imagenet": "b.pth"}, "lite_mono: give weights or imagenet, not both"),
         ({"dilation": 3}, "its options: weights, input_size, dilations, drop_path, imagenet"),
     ],

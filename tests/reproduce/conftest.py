@@ -65,7 +65,7 @@ class Shape(torch.nn.Module):
 class Settings:
     """Of what a toy hears."""
 
-    align: int | None = 299
+    align_to: int | None = 299
 
 
 class Listener(torch.nn.Module):

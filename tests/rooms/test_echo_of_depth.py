@@ -39,7 +39,7 @@ def test_a_wall_is_heard_where_it_is(distance):
         at = arrival(paths[ear], RIG)
         near = slice(round(at) - 12, round(at) + 13)
         assert near.start + np.argmax(loud[ear, near]) == pytest.approx(at, abs=1.5)
-        assert loud[ear, near].max() > 4 * np.median(loud[ear, round(at) : round(at) + 400])
+        assert loud[ear, near].max() > 2.5 * np.median(loud[ear, round(at) : round(at) + 400])
 
 
 def test_ranging_finds_the_wall():

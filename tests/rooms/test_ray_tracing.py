@@ -43,7 +43,7 @@ def energy_from(arrivals, start):
     return np.array([np.sum(arrivals.amplitude[late & (arrivals.ear == ear), 0] ** 2) for ear in (0, 1)])
 
 
-def ensemble_decay(size, absorption, scattering, rays=20_000, seconds=0.9):
+def ensemble_decay(size, absorption, scattering, rays=8_000, seconds=0.9):
     """T20 of the energy of rays that bounce in an empty shoebox, with no ears, no images and no connections."""
     rng, size = np.random.default_rng(0), np.array(size, dtype=float)
     place = rng.uniform(size=(rays, 3)) * size

@@ -18,15 +18,24 @@ def test_every_config_is_read(name):
     assert config.data.train and config.data.val
 
 
-@pytest.mark.parametrize("name", ["avsnet", "avsnet_tiny"])
-def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name):
+@pytest.mark.parametrize(
+    ("name", "network"), [("avsnet", "avsnet_beit_large_384"), ("avsnet_tiny", "avsnet_tiny"), ("twin", "avsnet_tiny")]
+)
+def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, network):
     hears, sees = (asdict(read_config(CONFIGS / f"{name}_{kind}.yaml")) for kind in ("av", "v"))
-    assert (hears["model"].pop("name"), sees["model"].pop("name")) == (
-        hears["out"].replace("runs/avsnet", "avsnet_beit_large_384" if name == "avsnet" else "avsnet"),
-        sees["out"].replace("runs/avsnet", "avsnet_beit_large_384" if name == "avsnet" else "avsnet"),
-    )
-    hears.pop("out"), sees.pop("out")
+    for config, kind in ((hears, "av"), (sees, "v")):
+        assert config.pop("out") == f"runs/{name}_{kind}"
+        assert config["model"].pop("name") == f"{network}_{kind}"
+        # Each goes on from its own kind.
+        config["model"]["weights"] = (config["model"]["weights"] or "").replace(f"twin_{kind}/", "twin/")
     assert hears == sees
+
+
+def test_the_control_differs_from_its_network_in_nothing_but_whose_echo_is_heard():
+    network, control = (asdict(read_config(CONFIGS / name)) for name in ("twin_av.yaml", "twin_av_shuffled.yaml"))
+    network["out"] = control["out"]
+    network["data"]["shuffle_echoes"] = True
+    assert network == control
 
 
 def test_published_recipes_are_kept():

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -137,8 +138,10 @@ def test_the_weights_that_are_kept_are_those_with_the_best_abs_rel(finished, toy
     from avsnet.train.evaluation import evaluate
 
     kept = create_model("toy_net", weights=out / "model")
-    (loader,) = DepthData(config).judged().values()
-    assert evaluate(kept, loader).compute()["abs_rel"] == pytest.approx(min(scores))
+    data = DepthData(config)
+    (loader,), (cap,) = data.judged().values(), data.caps.values()
+    assert cap == 30.0
+    assert evaluate(kept, loader, cap=cap).compute()["abs_rel"] == pytest.approx(min(scores))
 
 
 def test_the_card_tells_command_seed_data_duration_scores_and_limits(finished, toy_world):
@@ -191,6 +194,18 @@ def test_a_line_of_the_log_that_spans_the_stop_has_the_same_mean(toy_world, tmp_
         train(config_for(toy_world, tmp_path / "broken", **changes), callbacks=[StopAfter(5)])
     train(config_for(toy_world, tmp_path / "broken", **changes, resume=True))
     assert lines(tmp_path / "broken") == lines(tmp_path / "whole")
+
+
+def test_a_run_that_the_system_stops_says_how_to_go_on(toy_world, tmp_path):
+    class Terminate(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index):
+            if trainer.global_step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingError, match=r"the system stopped the run \(SIGTERM\); go on with it by --resume"):
+        train(config_for(toy_world, tmp_path), callbacks=[Terminate()])
+    train(config_for(toy_world, tmp_path, resume=True))
+    assert len(lines(tmp_path)) == 9
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_is(toy_world, tmp_path):

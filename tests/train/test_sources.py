@@ -5,7 +5,7 @@ from torch.utils.data import Dataset
 
 from avsnet.errors import DataError, OptionError
 from avsnet.train.config import DataConfig
-from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source
+from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
 
 CONFIG = DataConfig(flip=0.5, jitter=0.5)
 
@@ -108,8 +108,21 @@ def test_batvision_is_opened_by_split_size_and_range_axis(toy_world):
     assert sample["waveform"].shape == (2, 3000)
     assert np.argmax(np.abs(sample["waveform"].numpy()[0]) > 0.1) in range(249, 253)
     assert "waveform" not in open_source(f"batvision_v2:{toy_world}", "val", DataConfig(hears=False))[0]
-    capped = open_source(f"batvision_v2:{toy_world}", "train", DataConfig(cap=0.5))[0]
-    assert not capped["valid"].any()
+    capped = open_source(f"batvision_v2:{toy_world}", "train", DataConfig(cap=0.5))
+    assert not capped[0]["valid"].any()
+    assert (source_cap(train), source_cap(capped)) == (30.0, 0.5)
+
+
+def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):
+    config = DataConfig(size=(32, 32), cache=str(tmp_path), align=-1)
+    rooms = open_source("rooms:offices:5-6", "train", config)
+    assert (len(rooms), source_cap(rooms)) == (2, 12.0)
+    sample = JudgedRows(rooms, config)[1]
+    assert sample["id"].startswith("offices/0000006")
+    assert sample["image"].shape == (3, 32, 32) and sample["waveform"].shape == (2, 7782)
+    assert len(list(tmp_path.rglob("*.npy"))) == 1
+    with pytest.raises(OptionError, match="wanted rooms:DOMAIN:FIRST-LAST"):
+        open_source("rooms:offices:7", "train", config)
 
 
 @pytest.mark.parametrize("source", ["batvision_v3:/x", "folder", "folder:", "rooms"])

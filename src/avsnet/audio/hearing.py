@@ -160,8 +160,8 @@ def _resampled(waveform: Tensor, sample_rate: int | Tensor, wanted: int) -> Tens
     rates = [int(rate) for rate in torch.as_tensor(sample_rate).reshape(-1).tolist()]
     rates = rates * len(waveform) if len(rates) == 1 else rates
     if len(rates) != len(waveform) or not all(_MIN_RATE <= rate <= _MAX_RATE for rate in rates):
-        wanted = f"one number or {len(waveform)}, {_MIN_RATE} to {_MAX_RATE} hertz"
-        raise SampleError(f"batch: 'sample_rate' is {sample_rate}, wanted {wanted}")
+        allowed = f"one number or {len(waveform)}, {_MIN_RATE} to {_MAX_RATE} hertz"
+        raise SampleError(f"batch: 'sample_rate' is {sample_rate}, wanted {allowed}")
     if all(rate == wanted for rate in rates):
         return waveform
     import soxr

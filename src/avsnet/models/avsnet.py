@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F
 from avsnet.models.echo_encoder import EchoEncoder
 from avsnet.models.fusion import Fusion
 from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
-from avsnet.models.midas import Midas
-from avsnet.models.midas_keys import UNUSED, from_published
+from avsnet.models.midas import Midas, with_input_size
+from avsnet.models.midas_keys import load_midas_state
 from avsnet.models.registry import ModelInfo, create_model, register_model, registered
 from avsnet.models.resize import checked_image
 from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
@@ -33,15 +33,24 @@ from avsnet.weights import find_weights, load_strictly, read_state_dict, weights
 ENCODERS = {info.name: info for info in registered("midas_")}
 """The MiDaS networks that an AVS-Net can see with, by name."""
 
+SIZES = {"midas_tiny": (128, 192)}
+"""Default input sizes (height, width) that are not those of the encoder."""
+
 NARROW = {
-    "embedding": 64,
+    "embedding": 32,
     "regressor_width": 64,
-    "projector_width": 64,
-    "attractor_width": 64,
+    "projector_width": 32,
+    "attractor_width": 32,
     "binomial_width": 32,
+    "alpha": 3.0,
     "stride": 2,
 }
-"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one."""
+"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one. Trained from scratch, its
+attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
+them."""
+
+PLACES = ("bins", "decoder")
+"""Where the fused bottleneck goes."""
 
 _NARROW = 64
 _WEIGHTS = "model.safetensors"
@@ -59,7 +68,8 @@ class AVSNet(
     Args:
         encoder: name of a MiDaS network, such as "midas_tiny".
         fusion: a name in `avsnet.models.fusion.FUSIONS`, or "none" for the visual-only network.
-        input_size: (height, width) in pixels, multiples of the encoder's; None: the encoder's default.
+        input_size: (height, width) in pixels, multiples of the encoder's, to which every picture then comes exactly;
+            None: by the encoder's own rule.
         min_depth: metres, the least that is measured.
         max_depth: metres, the greatest; fresh bins spread over this range.
         n_bins: K, bins of every pixel.
@@ -69,6 +79,9 @@ class AVSNet(
         echo_dropout: share of training echoes that are replaced by a learned nothing; above 0 the network also runs
             without sound.
         fusion_output: one of `avsnet.models.fusion.OUTPUTS`.
+        fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
+            it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
+            is created so, as it is trained from scratch and keeps nothing of MiDaS.
         audio: `AudioSettings` by name that differ from their defaults.
 
     Attributes:
@@ -93,19 +106,19 @@ class AVSNet(
         echo_front: str = "parida",
         echo_dropout: float = 0.1,
         fusion_output: str = "residual",
+        fuse_into: str = "bins",
         audio: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if fuse_into not in PLACES:
+            raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
         if not 0.0 <= echo_dropout < 1.0:
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
         base = _base(encoder)
-        self.info = replace(_info(base, fusion != "none"), parameters=None)
-        if input_size is not None:
-            self.info = replace(self.info, size=tuple(input_size))
+        self.info = with_input_size(_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
-        sized = {} if base.size_multiple is None else {"input_size": self.info.size}
-        self.midas: Midas = create_model(encoder, **sized)  # type: ignore[assignment]
+        self.midas: Midas = create_model(encoder)  # type: ignore[assignment]
         channels = self.midas.channels
         narrow = NARROW if channels.bottleneck <= _NARROW else {}
         self.metric_bins = MetricBins(
@@ -115,17 +128,24 @@ class AVSNet(
             _settings(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
             (min_depth, max_depth),
         )
+        self.metric_bins.spread_seeds()
         self.audio: AudioSettings | None = None
+        width = None
         self.echo_dropout = 0.0
         if fusion != "none":
             width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
             self.audio = _settings(AudioSettings, "audio", audio or {})
             self.echo_dropout = echo_dropout
+            self.fuse_into = fuse_into
             self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
             self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
             if echo_dropout:
                 self.echo_encoder.null = nn.Parameter(torch.zeros(width))
         self.info = replace(self.info, parameters=sum(weight.numel() for weight in self.parameters()))
+        # What was left to a default is written down too, so that a later default does not change a saved network.
+        resolved = {"bins": asdict(self.metric_bins.settings), "audio": self.audio and asdict(self.audio)}
+        given: Any = self._hub_mixin_config
+        self._hub_mixin_config = {**given, **resolved, "echo_width": width}
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
@@ -144,13 +164,18 @@ class AVSNet(
             EchoError: a recording without a direct sound, for a network that needs it.
         """
         image = checked_image(batch, self.info)
-        features = self.midas.features(image)
-        bottleneck, heard = features.bottleneck, {}
-        if self.audio is not None:
-            echo, rows = self._listen(batch, image)
-            bottleneck = self.fusion(bottleneck, echo)
-            heard = {"heard": rows}
-        return self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity) | heard
+        if self.audio is None:
+            features = self.midas.features(image)
+            return self.metric_bins(features.bottleneck, features.blocks, features.out_conv, features.disparity)
+        echo, heard = self._listen(batch, image)
+        if self.fuse_into == "decoder":
+            features = self.midas.features(image, lambda x: self.fusion(x, echo))
+            bottleneck = features.bottleneck
+        else:
+            features = self.midas.features(image)
+            bottleneck = self.fusion(features.bottleneck, echo)
+        outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
+        return outputs | {"heard": heard}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The parameters by how ZoeDepth's training sets their learning rates.
@@ -165,7 +190,8 @@ class AVSNet(
     def _listen(self, batch: dict[str, Any], image: Tensor) -> tuple[Tensor, Tensor]:
         """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
         assert self.audio is not None
-        count, size = len(image), tuple(image.shape[2:])
+        count, (height, width) = len(image), image.shape[2:]
+        size = (height, width)
         null = getattr(self.echo_encoder, "null", None)
         weight = self.echo_encoder.embed.weight
         if batch.get("echo") is not None:
@@ -218,7 +244,7 @@ class AVSNet(
         save_file(state, save_directory / _WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:  # type: ignore[override]
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:
         """Called by `from_pretrained` with the entries of config.json; every weight must be there and fit."""
         hub = ("revision", "cache_dir", "force_download", "local_files_only", "token", "strict")
         fetching = {key: options.pop(key) for key in hub if key in options}
@@ -241,7 +267,7 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
 
     Args:
         folder: with config.json and model.safetensors, whose numbers may be stored in half precision.
-        options: of `AVSNet`, in place of what config.json says.
+        options: of `AVSNet`, in place of what config.json says; in `bins` and `audio` the settings that are named.
 
     Returns:
         The network in eval mode, float32.
@@ -251,6 +277,9 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
         OptionError: an option is outside what it allows.
     """
     config = folder_config(folder)
+    for name in ("bins", "audio"):
+        if name in options:
+            options[name] = {**(config.get(name) or {}), **options[name]}
     return AVSNet.from_pretrained(folder, **{"encoder": config["encoder"], **options})
 
 
@@ -301,6 +330,7 @@ def _create(
     echo_front: str | None = None,
     echo_dropout: float | None = None,
     fusion_output: str | None = None,
+    fuse_into: str | None = None,
     audio: dict[str, Any] | None = None,
 ) -> AVSNet:
     """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default."""
@@ -311,7 +341,11 @@ def _create(
         raise OptionError(f"{name} only sees; for fusion {fusion} take {_info(base, True).name}")
     if hears and fusion == "none":
         raise OptionError(f"{name} hears; without fusion it is {_info(base, False).name}")
-    fresh = {"fusion": "bilinear" if hears else "none"} | options
+    fresh: dict[str, Any] = {
+        "fusion": "bilinear" if hears else "none",
+        "fuse_into": "decoder" if base is ENCODERS["midas_tiny"] else "bins",
+    }
+    fresh |= options
     if weights is None:
         return AVSNet(base.name, **fresh)
     if weights == "default":
@@ -339,7 +373,7 @@ def _from_published(model: AVSNet, path: Path) -> AVSNet:
     head = {key: value for key, value in state.items() if not key.startswith("core.core.")} if core else {}
     if not core and not any(key.startswith("scratch.") for key in state):
         raise ModelError(f"{path}: neither a MiDaS nor a ZoeDepth file, and no folder of an AVS-Net")
-    load_strictly(model.midas, from_published(core or state, model.midas.state_dict()), path, unused=UNUSED)
+    load_midas_state(model.midas, core or state, path)
     if head:
         load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
     gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
@@ -365,22 +399,10 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         source="AVS-Net, stage one, arXiv 2412.01637",
-        size=_size(base),
+        size=SIZES.get(base.name, base.size),
         size_multiple=base.size_multiple,
+        fit=base.fit,
     )
-
-
-def _size(base: ModelInfo) -> tuple[int, int]:
-    """The encoder's own, but 4:3 where it takes any; pictures come to it exactly, as in ZoeDepth's training."""
-    assert base.size is not None
-    height, width = base.size
-    if base.size_multiple is None or height != width:
-        return height, width
-    if base.fit == "upper":  # neither side above it
-        height = round(0.75 * width / base.size_multiple) * base.size_multiple
-    else:
-        width = round(height / 0.75 / base.size_multiple) * base.size_multiple
-    return height, width
 
 
 def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:

@@ -221,7 +221,7 @@ class MaterialNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pretrained = timm.create_model("resnet18", num_classes=0)
+        self.pretrained: Any = timm.create_model("resnet18", num_classes=0)
         # Depth does not depend on the classes: frozen, so that no process waits for their gradient.
         self.fc = nn.Linear(512, _MATERIALS).requires_grad_(False)
 

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import SampleError
+from avsnet.models.published_file import build
 from avsnet.models.registry import ModelInfo, register_model
 from avsnet.models.resize import checked_image
-from avsnet.weights import default_weights, load_strictly, read_state_dict, weights_hash
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures, by channel."""
@@ -34,7 +35,7 @@ NEAREST, FARTHEST = 1e-3, 10.0
 
 _REPEATS = (3, 5, 5, 7, 7, 9, 3)  # blocks of the encoder's stages
 _PYRAMID = (24, 40, 64, 176, 512, 2048)  # channels at 1/2, 1/4, 1/8, 1/16, 1/32, 1/32
-_STAGES = {0: 0, 1: 1, 2: 2, 4: 3, 6: 4}  # stage of the library's encoder -> place in the pyramid
+_KEPT = (0, 1, 2, 4, 6)  # stages of the encoder whose output is the last of its size
 # The original fixed its padding at build time for pictures of 456 pixels: (left and top, right and bottom).
 _PADDINGS = {
     "conv_stem": (0, 1),
@@ -47,56 +48,75 @@ _STEPS = ((512, 512, 16), (176, 256, 16), (64, 128, 16), (40, 64, 8))  # skip's 
 _PATCH = 32  # pixels of the picture along the side of one of the transformer's patches
 _QUERIES, _POSITIONS, _WIDTH = 191, 500, 128
 
-_MDR = ModelInfo(
-    name="jun2022_mdr",
-    output="metric_depth",
-    code_licence="Apache-2.0 (the authors' own: MIT)",
-    weights_licence="MIT (of its repository)",
-    source="Jun et al., Depth Map Decomposition for Monocular Depth Estimation, ECCV 2022",
-    size=(384, 512),
-    size_multiple=32,
-    parameters=77_358_888,
-    resample="corners",
-    upsample="corners",
-    flip="mean",
-    published="github.com/jyjunmcl/Depth-Map-Decomposition (51k_HRWSI.pth)",
-)
-_PLAIN = replace(_MDR, name="jun2022_plain", parameters=75_270_000, published=_MDR.published.replace("51k", "795"))
-_BASE = replace(_MDR, name="jun2022_base", parameters=45_350_000, published=_MDR.published.replace("_HRWSI", ""))
+
+@dataclass(frozen=True)
+class Variant:
+    """What a network has beside the encoder and M-Net.
+
+    Args:
+        decomposed: whether there are G-Net and N-Net, and M-Net says 1 / (1 + metres) instead of metres.
+        residual: whether there is the mean depth residual; it needs both.
+        parameters: number of weights.
+        file: name of the authors' file.
+    """
+
+    decomposed: bool
+    residual: bool
+    parameters: int
+    file: str
 
 
-class Jun2022(nn.Module):
+VARIANTS = {
+    "jun2022_mdr": Variant(True, True, 75_310_185, "51k_HRWSI.pth"),
+    "jun2022_plain": Variant(True, False, 73_217_128, "the file with 795 and HRWSI in its name"),
+    "jun2022_base": Variant(False, False, 43_299_469, "51k.pth"),
+}
+"""Names of the models."""
+
+
+def info_of(name: str) -> ModelInfo:
+    """What the model of this name, one of `VARIANTS`, is."""
+    return ModelInfo(
+        name=name,
+        output="metric_depth",
+        code_licence="Apache-2.0",
+        weights_licence="MIT",
+        source="Jun et al., Depth Map Decomposition for Monocular Depth Estimation, ECCV 2022",
+        size=(384, 512),
+        size_multiple=_PATCH,
+        parameters=VARIANTS[name].parameters,
+        resample="corners",
+        upsample="corners",
+        flip="mean",
+        published=f"github.com/jyjunmcl/Depth-Map-Decomposition ({VARIANTS[name].file})",
+    )
+
+
+class Jun2022(nn.Module, PyTorchModelHubMixin):
     """EfficientNet-B5, one or three decoders, and perhaps the mean depth residual.
 
     Args:
-        info: what the network is.
-        decomposed: whether G-Net and N-Net are there, and M-Net says 1 / (1 + metres) instead of metres.
-        residual: whether the mean depth residual is there; needs both.
-        weights: a published file, one of our own `state_dict()`, `"default"`, or None for fresh ones.
+        variant: one of `VARIANTS`.
 
-    Raises:
-        ModelError: the file is missing or broken, or not of this variant; names what is missing.
+    Attributes:
+        info: its `ModelInfo`.
     """
 
     _mean: Tensor
     _std: Tensor
 
-    def __init__(self, info: ModelInfo, decomposed: bool, residual: bool, weights: str | Path | None = None) -> None:
+    def __init__(self, variant: str) -> None:
         super().__init__()
-        self.info = info
-        self.inverse = decomposed
+        self.info = info_of(variant)
+        parts = VARIANTS[variant]
+        self.inverse = parts.decomposed
         self.encoder = Encoder()
-        self.gradient = Decoder(2) if decomposed else None
-        self.normalised = Decoder(1) if decomposed else None
+        self.gradient = Decoder(2) if parts.decomposed else None
+        self.normalised = Decoder(1) if parts.decomposed else None
         self.metric = Decoder(1)
-        self.residual = MeanDepthResidual(_STEPS[-1][1]) if residual else None
+        self.residual = MeanDepthResidual(_STEPS[-1][1]) if parts.residual else None
         self.register_buffer("_mean", torch.tensor(MEAN).reshape(-1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(STD).reshape(-1, 1, 1), persistent=False)
-        if weights is not None:
-            path = default_weights(info.name, info.published) if weights == "default" else Path(weights)
-            # The encoder's classifier for ImageNet stands in the files but has no part in depth.
-            load_strictly(self, own_keys(read_state_dict(path)), path, unused=[r"encoder\._fc\.(weight|bias)"])
-            self.weights_hash = weights_hash(path)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
@@ -120,14 +140,14 @@ class Jun2022(nn.Module):
                 f"{self.info.name} takes {_QUERIES + 1} to {_POSITIONS}; resize it first (512 x 384 is its own size)"
             )
         pyramid = self.encoder((image - self._mean) / self._std)
-        flow: list[Tensor] | None = None
-        for decoder in (self.gradient, self.normalised, self.metric):
-            flow = flow if decoder is None else decoder(pyramid, flow)
-        assert flow is not None
+        flow = None
+        if self.gradient is not None and self.normalised is not None:
+            flow = self.normalised(pyramid, self.gradient(pyramid, None))
+        features = self.metric(pyramid, flow)[-1]
         if self.residual is None:
-            raw = self.metric.read(flow[-1])
+            raw = self.metric.read(features)
         else:
-            maps, mean = self.residual(flow[-1])
+            maps, mean = self.residual(features)
             raw = self.metric.read(maps) + mean[:, :, None, None]
         return {"metric_depth": metres(raw, self.inverse), "raw": raw}
 
@@ -149,7 +169,7 @@ class Encoder(nn.Module):
         super().__init__()
         import timm
 
-        self.network = timm.create_model("tf_efficientnet_b5", num_classes=0)
+        self.network: Any = timm.create_model("tf_efficientnet_b5", num_classes=0)
         for name, (before, after) in _PADDINGS.items():
             self.network.set_submodule(name, PaddedConv2d(self.network.get_submodule(name), before, after))
 
@@ -159,7 +179,7 @@ class Encoder(nn.Module):
         pyramid = []
         for stage, blocks in enumerate(self.network.blocks):
             x = blocks(x)
-            if stage in _STAGES:
+            if stage in _KEPT:
                 pyramid.append(x)
         return [*pyramid, self.network.bn2(self.network.conv_head(x))]
 
@@ -167,8 +187,7 @@ class Encoder(nn.Module):
 class PaddedConv2d(nn.Conv2d):
     """A convolution like another, with the same zeros before and after in both directions, whatever the size."""
 
-    def __init__(self, other: nn.Module, before: int, after: int) -> None:
-        assert isinstance(other, nn.Conv2d)
+    def __init__(self, other: Any, before: int, after: int) -> None:
         super().__init__(
             other.in_channels, other.out_channels, other.kernel_size, other.stride, groups=other.groups, bias=False
         )
@@ -329,6 +348,11 @@ def _published_names() -> dict[str, str]:
     return names
 
 
-register_model(_MDR)(partial(Jun2022, _MDR, True, True))
-register_model(_PLAIN)(partial(Jun2022, _PLAIN, True, False))
-register_model(_BASE)(partial(Jun2022, _BASE, False, False))
+def jun2022(name: str, weights: str | Path | None = None) -> Jun2022:
+    """The model of this name."""
+    # The encoder's classifier for ImageNet stands in published files but has no part in depth.
+    return build(Jun2022, info_of(name), {}, weights, own_keys, unused=[r"encoder\._fc\.(weight|bias)"])
+
+
+for _name in VARIANTS:
+    register_model(info_of(_name))(partial(jun2022, _name))

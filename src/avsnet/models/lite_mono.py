@@ -33,6 +33,7 @@ HIGH_RESOLUTION = (320, 1024)
 """The one size for which published weights were trained with other dilations."""
 
 _HEADS, _EXPANSION = 8, 6
+_PART = 1024  # tokens
 _LAST_STAGE = re.compile(r"(?:encoder\.)?stages\.2\.(\d+)\.")
 
 
@@ -209,9 +210,9 @@ class DilatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> the same shape."""
-        y = self.bn1(self.ddwconv(x)).permute(0, 2, 3, 1)
-        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
-        return x + self.drop_path(y.permute(0, 3, 1, 2))
+        tokens = self.bn1(self.ddwconv(x)).flatten(2).transpose(1, 2)
+        tokens = self.gamma * _perceptron(tokens, self.pwconv1, self.pwconv2)
+        return x + self.drop_path(tokens.transpose(1, 2).reshape(x.shape))
 
 
 class AttentionBlock(nn.Module):
@@ -242,8 +243,15 @@ class AttentionBlock(nn.Module):
         y = x if self.pos_embd is None else x + self.pos_embd(1, *x.shape[2:])
         tokens = y.flatten(2).transpose(1, 2)
         tokens = tokens + self.gamma_xca * self.xca(self.norm_xca(tokens))
-        tokens = self.gamma * self.pwconv2(F.gelu(self.pwconv1(self.norm(tokens))))
+        tokens = self.gamma * _perceptron(self.norm(tokens), self.pwconv1, self.pwconv2)
         return x + self.drop_path(tokens.transpose(1, 2).reshape(x.shape))
+
+
+def _perceptron(tokens: Tensor, widen: nn.Module, narrow: nn.Module) -> Tensor:
+    """(B, N, C) -> the same shape; what a processor infers, it infers in parts that its cache can hold."""
+    if tokens.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return narrow(F.gelu(widen(tokens)))
+    return torch.cat([narrow(F.gelu(widen(part))) for part in tokens.split(_PART, 1)], 1)
 
 
 def _conv(before: int, after: int, stride: int, groups: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -264,11 +272,12 @@ def _half(image: Tensor) -> Tensor:
 
 def _checked(dilations: Dilations, variant: str) -> list[list[int]]:
     """The table, if it has one dilation for every dilated block."""
-    table = [list(stage) for stage in dilations]
     lengths = [len(stage) for stage in VARIANTS[variant].dilations]
+    stages = dilations if isinstance(dilations, Sequence) else []
+    table = [list(stage) if isinstance(stage, Sequence) else [] for stage in stages]
     whole = all(type(n) is int and n > 0 for stage in table for n in stage)
     if [len(stage) for stage in table] != lengths or not whole:
-        raise OptionError(f"dilations {table}: {variant} takes 3 lists of {lengths} whole numbers from 1")
+        raise OptionError(f"dilations {dilations}: {variant} takes 3 lists of {lengths} whole numbers from 1")
     return table
 
 

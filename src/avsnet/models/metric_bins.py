@@ -57,7 +57,8 @@ class BinSettings:
         stride: input pixels per pixel of the depth map, along each side. Above 1 the finest features are averaged
             down to it, which spares most of the work: K numbers for every pixel are what the head's time goes into.
         published: whether to compute as the code behind the published weights does: alpha 300 and gamma 2 whatever is
-            configured, normed attractors without the division by their pair's sum, one domain for a whole batch.
+            configured, normed attractors without the division by their pair's sum, one domain for a whole batch; and
+            in its order, since a small temperature magnifies rounding.
 
     Raises:
         OptionError: a value is outside what it allows.
@@ -142,6 +143,21 @@ class MetricBins(nn.Module):
         self.projectors = nn.ModuleList(PixelMLP(channels, width, e) for channels in blocks)
         self.attractors = _attractors(settings)
         self.conditional_log_binomial = ConditionalLogBinomial(out_conv, settings)
+
+    def spread_seeds(self) -> None:
+        """Let unbounded seeds start from the hundredth of the depth range's end to its end, in even ratios.
+
+        For fresh weights: as torch initialises them all start near ln 2 m, and those for 20 m have a long way to go.
+        """
+        if self.settings.centers not in ("softplus", "hybrid2"):
+            return
+        low, high = self.depth_range
+        last: nn.Conv2d = self.seed_bin_regressor._net[2]  # type: ignore[assignment]
+        bias = last.bias
+        assert bias is not None
+        wanted = torch.logspace(math.log10(max(low, high / 100.0)), math.log10(high), len(bias), dtype=torch.float64)
+        with torch.no_grad():
+            bias.copy_(wanted + torch.log(-torch.expm1(-wanted)))  # the inverse of softplus
 
     def forward(
         self, bottleneck: Tensor, blocks: Sequence[Tensor], out_conv: Tensor, disparity: Tensor | None = None
@@ -253,7 +269,7 @@ class ConditionalLogBinomial(nn.Module):
     def __init__(self, features: int, settings: BinSettings) -> None:
         super().__init__()
         inputs = features + settings.takes_disparity
-        self.temperature = settings.temperature
+        self.temperature, self.published = settings.temperature, settings.published
         self.mlp = nn.Sequential(
             nn.Conv2d(inputs + settings.embedding, settings.binomial_width, 1),
             nn.GELU(),
@@ -274,14 +290,27 @@ class ConditionalLogBinomial(nn.Module):
         Returns:
             (B, K, H, W) float32, also under autocast: half precision would lose Stirling's small terms.
         """
-        p1, p2, t1, t2 = (self.mlp(torch.cat([last, _up(embedding, last)], 1)).float() + _SHARE_FLOOR).split(1, dim=1)
+        if self.published:
+            shares = self.mlp(torch.cat([last, _up(embedding, last)], dim=1))
+        else:
+            # A 1 x 1 convolution and an interpolation commute: the embedding is convolved at its own, coarser size.
+            first: nn.Conv2d = self.mlp[0]  # type: ignore[assignment]
+            weight = first.weight.split((last.shape[1], embedding.shape[1]), dim=1)
+            hidden = F.conv2d(last, weight[0], first.bias) + _up(F.conv2d(embedding, weight[1]), last)
+            shares = self.mlp[1:](hidden)
+        p1, p2, t1, t2 = (shares.float() + _SHARE_FLOOR).split(1, dim=1)
         with torch.autocast(last.device.type, enabled=False):
             p, t = p1 / (p1 + p2), t1 / (t1 + t2)
             low, high = self.temperature
+            t = (high - low) * t + low
             log_p, log_q = (share.clamp(_LOG_FLOOR, 1.0).log() for share in (p, 1.0 - p))
-            trials = self.log_choose.shape[1] - 1
-            y = self.log_choose + self.successes * log_p + (trials - self.successes) * log_q
-            return torch.softmax(y / ((high - low) * t + low), dim=1)
+            if self.published:
+                trials = self.log_choose.shape[1] - 1
+                y = self.log_choose + self.successes * log_p + (trials - self.successes) * log_q
+                return torch.softmax(y / t, dim=1)
+            # Without the term that is the same for all bins, and with the fewest passes over K numbers a pixel.
+            y = torch.addcmul(self.successes * ((log_p - log_q) / t), self.log_choose, 1.0 / t)
+            return torch.softmax(y, dim=1)
 
 
 class PatchTransformer(nn.Module):
@@ -359,12 +388,17 @@ def _normed_centers(y: Tensor, low: float, high: float) -> Tensor:
 def _pull(points: Tensor, centers: Tensor, settings: BinSettings) -> Tensor:
     """(B, A, h, w) attractors and (B, K, h, w) centres -> (B, K, h, w) by how much each centre moves."""
     alpha, gamma = (300.0, 2.0) if settings.published else (settings.alpha, settings.gamma)
+    share = 1.0 / points.shape[1] if settings.gather == "mean" else 1.0
+    one = centers.new_ones(())
     total = torch.zeros_like(centers)
     for point in points.split(1, dim=1):  # one after the other: all at once would need A times the memory
         distance = point - centers
-        power = alpha * (distance * distance if gamma == 2.0 else distance.abs() ** gamma)
-        total = total + (distance / (1.0 + power) if settings.attractor == "inverse" else distance * torch.exp(-power))
-    return total / points.shape[1] if settings.gather == "mean" else total
+        if settings.attractor == "exponential":
+            total = total + share * distance * torch.exp(-alpha * distance.abs() ** gamma)
+        else:  # one pass for each line
+            power = distance if gamma == 2.0 else distance.abs() ** (gamma - 1.0) * distance.sign()
+            total = torch.addcdiv(total, distance, torch.addcmul(one, power, distance, value=alpha), value=share)
+    return total
 
 
 def _log_choose(n: int, k: Tensor) -> Tensor:
@@ -374,12 +408,14 @@ def _log_choose(n: int, k: Tensor) -> Tensor:
 
 
 def _last(out_conv: Tensor, disparity: Tensor | None, settings: BinSettings) -> Tensor:
-    last = out_conv
+    parts = [out_conv]
     if settings.takes_disparity:
         if disparity is None:
             raise OptionError("the head is built to take the relative map: give disparity")
-        last = torch.cat([out_conv, _up(disparity.to(out_conv.dtype), out_conv)], dim=1)
-    return last if settings.stride == 1 else F.avg_pool2d(last, settings.stride)
+        parts.append(_up(disparity.to(out_conv.dtype), out_conv))
+    if settings.stride > 1:
+        parts = [F.avg_pool2d(part, settings.stride) for part in parts]
+    return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 
 def _up(values: Tensor, to: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ Module names are those of the published files, under `scratch.`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -101,16 +101,26 @@ class MidasDecoder(nn.Module):
             nn.Conv2d(head[1], 1, 1),
             nn.ReLU(),
         )
+        # A fresh network begins above 0: the last ReLU, shut everywhere, would let nothing be learnt.
+        nn.init.constant_(self.output_conv[4].bias, 0.5)  # type: ignore[arg-type]
         self.out_conv, self.bottleneck = head[1], widths[3]
         self.blocks = (outs[3], outs[2], outs[1], outs[0])
 
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor], Tensor]:
+    def forward(
+        self, maps: Sequence[Tensor], change: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor, Tensor], Tensor]:
         """Fuse the encoder's maps, finest first.
+
+        Args:
+            maps: at strides 4, 8, 16, 32.
+            change: what is done to the bottleneck before anything is made of it, such as letting an echo change it.
 
         Returns:
             The four fields of `avsnet.models.midas.MidasFeatures`.
         """
         skips = [self.get_submodule(f"layer{level}_rn")(one) for level, one in enumerate(maps, start=1)]
+        if change is not None:
+            skips[3] = change(skips[3])
         height, width = skips[0].shape[2:]
         sizes = [(2 * height, 2 * width), *(skip.shape[2:] for skip in skips[:3])]
         r4 = self.refinenet4(skips[3], None, sizes[3])

@@ -78,6 +78,7 @@ def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] |
 @register_model(TINY)
 def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """The shape of MiDaS v2.1 small with a sixth of its weights, for training from scratch."""
-    encoder = LiteEfficientNet("tf_efficientnet_lite0")
+    encoder = LiteEfficientNet("efficientnet_lite0")
     decoder = MidasDecoder(encoder.channels, (32, 48, 64, 64), (32, 16), head_corners=False)
-    return load_midas(Midas(with_input_size(TINY, input_size), encoder, decoder, IMAGENET), weights)
+    info = with_input_size(TINY, input_size)
+    return load_midas(Midas(info, encoder, decoder, IMAGENET, channels_last=True), weights)

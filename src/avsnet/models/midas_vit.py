@@ -90,7 +90,7 @@ class BeitEncoder(nn.Module):
         """(B, 3, H, W) normalised -> maps at strides 4, 8, 16, 32."""
         grid = image.shape[2] // PATCH, image.shape[3] // PATCH
         patches = self.model.patch_embed.proj(image).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.model.cls_token.expand(len(image), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.model.cls_token.expand(image.shape[0], -1, -1), patches], dim=1)
         maps: list[Tensor] = []
         for number, (block, bias) in enumerate(zip(self.model.blocks, self.relative_position(grid), strict=True)):
             tokens = block(tokens, shared_rel_pos_bias=bias)
@@ -134,7 +134,7 @@ class VitEncoder(nn.Module):
             del maps[len(self.channels) - len(self.taps) :]
         x = embed.proj(x)
         grid = x.shape[2], x.shape[3]
-        tokens = torch.cat([self.model.cls_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
+        tokens = torch.cat([self.model.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
         tokens = tokens + self._positions(grid)
         for number, block in enumerate(self.model.blocks):
             tokens = block(tokens)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,12 +20,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import OptionError
+from avsnet.models.published_file import build
 from avsnet.models.registry import ModelInfo, register_model
 from avsnet.models.resize import checked_image
-from avsnet.weights import default_weights, load_strictly, read_state_dict, weights_hash
 
 WINDOW = 7
 """Side of a window in tokens, in the backbone and in the CRFs."""
@@ -47,83 +48,88 @@ class Variant:
         channels: of the backbone's first stage; each next stage has twice as many.
         depths: blocks of each stage.
         heads: attention heads of each stage.
-        crf_channels: of the four CRFs, from fine to coarse; each must have twice those of the one before.
+        parameters: number of weights.
+        published: where the authors' weights can be had; "" where there are none.
+        crf_channels: of the four CRFs, from fine to coarse; each has twice those of the one before.
     """
 
     channels: int
     depths: tuple[int, int, int, int]
     heads: tuple[int, int, int, int]
+    parameters: int
+    published: str = ""
     crf_channels: tuple[int, int, int, int] = (128, 256, 512, 1024)
 
 
-_TINY = ModelInfo(
-    name="newcrfs_tiny07",
-    output="metric_depth",
-    code_licence="Apache-2.0 (the authors' own: MIT)",
-    weights_licence="none published",
-    source="Yuan et al., Neural Window Fully-connected CRFs for Monocular Depth Estimation, CVPR 2022",
-    size=(480, 640),
-    size_multiple=32,
-    parameters=88_455_283,
-    fit="minimal",
-    flip="blend",
-)
-_LARGE = replace(
-    _TINY,
-    name="newcrfs_large07",
-    weights_licence="MIT (of its repository)",
-    parameters=270_444_877,
-    published="github.com/aliyun/NeWCRFs (model_nyu.ckpt; model_kittieigen.ckpt for max_depth=80, input_size=(352, 1216))",
-)
+VARIANTS = {
+    "newcrfs_tiny07": Variant(96, (2, 2, 6, 2), (3, 6, 12, 24), 88_455_283),
+    "newcrfs_large07": Variant(
+        192,
+        (2, 2, 18, 2),
+        (6, 12, 24, 48),
+        270_444_877,
+        "github.com/aliyun/NeWCRFs (model_nyu.ckpt; model_kittieigen.ckpt with max_depth=80, input_size=(352, 1216))",
+    ),
+}
+"""Names of the models; the last two digits are the side of the backbone's windows."""
 
 
-class NewCrfs(nn.Module):
+def info_of(name: str) -> ModelInfo:
+    """What the model of this name, one of `VARIANTS`, is."""
+    published = VARIANTS[name].published
+    return ModelInfo(
+        name=name,
+        output="metric_depth",
+        code_licence="Apache-2.0",
+        weights_licence="MIT" if published else "none published",
+        source="Yuan et al., Neural Window Fully-connected CRFs for Monocular Depth Estimation, CVPR 2022",
+        size=(480, 640),
+        size_multiple=32,
+        parameters=VARIANTS[name].parameters,
+        fit="minimal",
+        flip="blend",
+        published=published,
+    )
+
+
+class NewCrfs(nn.Module, PyTorchModelHubMixin):
     """Backbone, pooling head, four CRFs and a sigmoid.
 
     Args:
-        info: what the network is.
-        variant: its sizes.
-        weights: a published file, one of our own `state_dict()`, `"default"`, or None for fresh ones.
+        variant: one of `VARIANTS`.
         max_depth: metres, the most that the network can say: 10 for the NYU weights, 80 for the KITTI weights.
         input_size: (height, width) in pixels, multiples of 32, to which `infer` brings every picture; None: near 480 x
             640, the aspect kept.
 
+    Attributes:
+        info: its `ModelInfo`.
+
     Raises:
-        ModelError: the file is missing or broken, or not of this network; names what is missing.
         OptionError: a max_depth or an input_size that is none.
     """
 
     _mean: Tensor
     _std: Tensor
 
-    def __init__(
-        self,
-        info: ModelInfo,
-        variant: Variant,
-        weights: str | Path | None = None,
-        max_depth: float = 10.0,
-        input_size: tuple[int, int] | None = None,
-    ) -> None:
+    def __init__(self, variant: str, max_depth: float = 10.0, input_size: Sequence[int] | None = None) -> None:
         super().__init__()
-        if not 0.0 < max_depth < math.inf:
-            raise OptionError(f"max_depth {max_depth}: give metres above 0, such as 10 (NYU) or 80 (KITTI)")
-        self.info = info if input_size is None else replace(info, size=_checked_size(input_size), fit="exact")
+        if not isinstance(max_depth, int | float) or not 0.0 < max_depth < math.inf:
+            raise OptionError(f"max_depth {max_depth!r}: give metres above 0, such as 10 (NYU) or 80 (KITTI)")
         self.max_depth = float(max_depth)
-        features = [variant.channels * 2**stage for stage in range(4)]
-        self.backbone = _swin(variant)
-        self.decoder = PyramidPooling(features[3], variant.crf_channels[3] // 2)
-        crfs = (
-            WindowCrf(x, channels // 2, channels) for x, channels in zip(features, variant.crf_channels, strict=True)
+        self.info = info_of(variant)
+        if input_size is not None:
+            self.info = replace(self.info, size=_checked_size(input_size), fit="exact")
+        sizes = VARIANTS[variant]
+        features = [sizes.channels * 2**stage for stage in range(4)]
+        self.backbone = _swin(sizes)
+        self.decoder = PyramidPooling(features[3], sizes.crf_channels[3] // 2)
+        self.crf0, self.crf1, self.crf2, self.crf3 = (
+            WindowCrf(channels_x, channels // 2, channels)
+            for channels_x, channels in zip(features, sizes.crf_channels, strict=True)
         )
-        self.crf0, self.crf1, self.crf2, self.crf3 = crfs
-        self.disp_head1 = nn.Sequential(OrderedDict(conv1=nn.Conv2d(variant.crf_channels[0], 1, 3, padding=1)))
+        self.disp_head1 = nn.Sequential(OrderedDict(conv1=nn.Conv2d(sizes.crf_channels[0], 1, 3, padding=1)))
         self.register_buffer("_mean", torch.tensor(MEAN).reshape(-1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(STD).reshape(-1, 1, 1), persistent=False)
-        if weights is not None:
-            path = default_weights(info.name, info.published or "no place") if weights == "default" else Path(weights)
-            state = own_keys(read_state_dict(path))
-            load_strictly(self, state, path, unused=[r".*\.relative_position_index"])
-            self.weights_hash = weights_hash(path)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One pass; nothing is resized.
@@ -197,7 +203,7 @@ class WindowCrf(nn.Module):
         """(B, channels_x, h, w) and (B, channels_v, h, w) -> (B, channels, h, w)."""
         projected = self.proj_x(feature), self.proj_v(estimate)
         x, v = (values.permute(0, 2, 3, 1).contiguous() for values in projected)
-        for block in self.crf_layer["blocks"]:  # type: ignore[union-attr]
+        for block in self.crf_layer["blocks"].children():
             x = block(x, v)
         return self.norm_crf(x).permute(0, 3, 1, 2)
 
@@ -292,25 +298,25 @@ def _relative_positions() -> Tensor:
     return (row[:, None] - row + WINDOW - 1) * across + column[:, None] - column + WINDOW - 1
 
 
-def _swin(variant: Variant) -> nn.Module:
+def _swin(sizes: Variant) -> nn.Module:
     from transformers import SwinBackbone, SwinConfig
 
-    config = SwinConfig(
-        embed_dim=variant.channels,
-        depths=variant.depths,
-        num_heads=variant.heads,
-        window_size=WINDOW,
-        drop_path_rate=0.3,
-        out_features=[f"stage{stage}" for stage in range(1, 5)],
-    )
-    backbone = SwinBackbone(config)
+    options: dict[str, Any] = {
+        "embed_dim": sizes.channels,
+        "depths": sizes.depths,
+        "num_heads": sizes.heads,
+        "window_size": WINDOW,
+        "drop_path_rate": 0.3,
+        "out_features": [f"stage{stage}" for stage in range(1, 5)],
+    }
+    backbone: Any = SwinBackbone(SwinConfig(**options))
     backbone.swin.layernorm = nn.Identity()  # a last norm that no stage's output passes
     return backbone
 
 
-def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+def _checked_size(size: Sequence[int]) -> tuple[int, int]:
     sides = tuple(size)
-    if len(sides) != 2 or any(not isinstance(side, int) or side < 1 or side % 32 for side in sides):
+    if len(sides) != 2 or any(type(side) is not int or side < 1 or side % 32 for side in sides):
         raise OptionError(f"input_size {size}: give (height, width) in whole pixels, multiples of 32")
     return sides
 
@@ -334,7 +340,7 @@ def own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The backbone's joint projection of queries, keys and values becomes three.
     """
-    own = {}
+    own: dict[str, Tensor] = {}
     for key, value in state.items():
         if key.startswith("backbone."):
             for published, library in _BACKBONE_NAMES.items():
@@ -347,5 +353,16 @@ def own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return own
 
 
-register_model(_TINY)(partial(NewCrfs, _TINY, Variant(96, (2, 2, 6, 2), (3, 6, 12, 24))))
-register_model(_LARGE)(partial(NewCrfs, _LARGE, Variant(192, (2, 2, 18, 2), (6, 12, 24, 48))))
+def newcrfs(
+    name: str,
+    weights: str | Path | None = None,
+    max_depth: float | None = None,
+    input_size: Sequence[int] | None = None,
+) -> NewCrfs:
+    """The model of this name; what a published file leaves open, `max_depth`, is 10 metres unless it is given."""
+    options = {"max_depth": max_depth, "input_size": input_size}
+    return build(NewCrfs, info_of(name), options, weights, own_keys, unused=[r".*\.relative_position_index"])
+
+
+for _name in VARIANTS:
+    register_model(info_of(_name))(partial(newcrfs, _name))

@@ -149,7 +149,7 @@ def sized(info: ModelInfo, input_size: Sequence[int], smallest: int) -> ModelInf
     Raises:
         OptionError: no such size.
     """
-    sides, multiple = tuple(input_size), info.size_multiple or 1
+    sides, multiple = tuple(input_size) if isinstance(input_size, Sequence) else (), info.size_multiple or 1
     if len(sides) != 2 or any(type(side) is not int or side < smallest or side % multiple for side in sides):
         raise OptionError(
             f"input_size {input_size}: give (height, width) in whole pixels, multiples of {multiple} from {smallest}"

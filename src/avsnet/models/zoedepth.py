@@ -103,7 +103,7 @@ def zoedepth_k(weights: str | Path | None = None, input_size: tuple[int, int] | 
 def zoedepth_nk(
     weights: str | Path | None = None, input_size: tuple[int, int] | None = None, route_batches: bool = False
 ) -> ZoeDepth:
-    """ZoeDepth for both; each picture is routed by itself, with `route_batches` a batch as a whole, as upstream does."""
+    """ZoeDepth for both; each picture is routed by itself, or with `route_batches` a whole batch, as upstream does."""
     midas = _midas()
     head = RoutedMetricBins(
         midas.channels.bottleneck,

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,13 @@ class Clock:
 
     Attributes:
         total: all of it.
-        forward: in networks.
+        setup: of it, for building networks and reading their weights.
+        forward: of it, in networks.
         images: how many were judged.
     """
 
     total: float = 0.0
+    setup: float = 0.0
     forward: float = 0.0
     images: int = 0
 
@@ -100,6 +103,7 @@ def evaluate(
     if len(set(labels)) != len(labels):
         raise OptionError(f"two systems are called {max(labels, key=labels.count)}; give their weights other names")
     caches = {system: MapCache(out / "predictions", system, cases) for system in systems}
+    clock.setup += time.perf_counter() - start
     scores = Scores(_header(cases, caches, rig) | (extra or {}))
     first, step = (1, 1) if shard is None else shard
     places = range(first - 1, len(cases), step)
@@ -138,6 +142,12 @@ class _Judged:
     intervals: list[Row] = field(default_factory=list)
     maps: dict[System, np.ndarray] = field(default_factory=dict)
 
+    @cached_property
+    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(P,) places of the valid pixels in the flattened map, and (P,) their true depth in metres."""
+        places = np.flatnonzero(self.case.valid)
+        return places, self.case.depth.ravel()[places]
+
     def row(self, trial: Trial) -> Row:
         """The row of a trial; its errors by depth interval are added to `intervals`."""
         keys = {
@@ -155,9 +165,12 @@ class _Judged:
             scaled = self.scaled(trial)
         except (EchoError, AudioError, DepthError):
             return row | {"status": "failed"}
-        depth, target = np.clip(scaled.depth, MINIMUM, self.cases.cap), self.case.depth
-        found = depth_metrics(depth, target, self.case.valid, minimum=MINIMUM, maximum=self.cases.cap)
-        errors = interval_errors(depth, target, self.case.valid)
+        # The pixels that count are picked out once an image, not once a metric.
+        places, target = self.pixels
+        depth = np.clip(scaled.depth.ravel()[places], MINIMUM, self.cases.cap)
+        counts = np.ones(len(places), dtype=bool)
+        found = depth_metrics(depth, target, counts, minimum=MINIMUM, maximum=self.cases.cap)
+        errors = interval_errors(depth, target, counts)
         self.intervals += [
             keys | {"metre": str(metre), "mae": number(error)} for metre, error in enumerate(errors) if error == error
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -68,7 +69,8 @@ class System:
         """
         prefix, colon, rest = self.name.partition(":")
         label = f"{prefix}:{Path(rest).stem}" if colon else self.name
-        label += "" if self.weights == "default" else f"={Path(self.weights).name}"
+        own = self.weights == "default" or Path(self.weights).name == self.name
+        label += "" if own else f"={Path(self.weights).name}"
         return label if self.echo == "true" else f"{label}@{self.echo}"
 
     def build(self) -> torch.nn.Module:
@@ -80,13 +82,13 @@ class System:
         """
         weights = "default" if self.name.partition(":")[0] in PREFIXES else self.weights
         model = create_model(self.name, weights=weights)
-        settings = getattr(model, "audio", None)
+        settings: Any = getattr(model, "audio", None)
         if self.echo == "unaligned":
-            if getattr(settings, "align", None) is None:
+            if getattr(settings, "align_to", None) is None:
                 raise OptionError(
                     f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
                 )
-            model.audio = dataclasses.replace(settings, align=None)  # type: ignore[type-var]
+            model.audio = dataclasses.replace(settings, align_to=None)
         return model
 
 

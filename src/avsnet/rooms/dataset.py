@@ -1,14 +1,8 @@
-"""Simulated rooms as a data set: made when asked for, or read back from a cache on disk.
-
-A cached sample is one `.npy` file of one record, whole or absent, read in well under a millisecond. The cache's folder
-is named after everything that shapes its bytes, so that what was made with other settings is never taken for these.
-"""
+"""Simulated rooms as a data set: made when asked for, or read back from a cache on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +15,10 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.spectrogram import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.errors import OptionError
-from avsnet.io import atomic_path
 from avsnet.metrics import valid_depth
+from avsnet.rooms.cache import FULL, Store
 from avsnet.rooms.preset import find_domain, find_preset
-from avsnet.rooms.rig import RecordingRig
-from avsnet.rooms.simulator import VERSION, sample
-
-_LONGEST_LEAD = 1200  # samples by which a recording's direct sound may come later than `align`
-_FULL = 32_767
+from avsnet.rooms.workers import spread
 
 
 class Rooms(Dataset[dict[str, Any]]):
@@ -87,8 +77,8 @@ class Rooms(Dataset[dict[str, Any]]):
         valid_depth(np.zeros(1), self.cap, over_cap)
         self.over_cap, self.samples, self.align, self.spectrogram = over_cap, samples, align, spectrogram
         self.items = [(int(seed), int(frame)) for seed in seeds for frame in frames]
-        name = f"{preset}-v{VERSION}-{domain}-{size[0]}x{size[1]}" + (f"-aspect{aspect:.4g}" if aspect else "")
-        self.folder = None if cache is None else Path(cache) / f"{name}-{samples}-{'raw' if align is None else align}"
+        self.store = Store(domain, size, aspect, samples, align, preset, None if cache is None else Path(cache))
+        self.folder = self.store.folder
 
     def __len__(self) -> int:
         return len(self.items)
@@ -96,13 +86,13 @@ class Rooms(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The sample at a place; beside the contract's keys it has `k`, `ambiguous` and `room_type`."""
         seed, frame = self.items[index]
-        record = self._record(seed, frame)
+        record = self.store.read(seed, frame)
         stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
         depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
-        waveform = record["waveform"].astype(np.float32) * np.float32(record["peak"] / _FULL)
-        found = {
+        waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
+        found: dict[str, Any] = {
             "image": torch.from_numpy(record["rgb"].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)),
-            "waveform": torch.from_numpy(waveform),
+            "waveform": waveform,
             "sample_rate": SAMPLE_RATE,
             "depth": torch.from_numpy(depth.astype(np.float32))[None],
             "valid": torch.from_numpy(valid)[None],
@@ -113,7 +103,7 @@ class Rooms(Dataset[dict[str, Any]]):
             "room_type": str(record["room_type"]),
         }
         if self.spectrogram is not None:
-            found["echo"] = self.spectrogram(found["waveform"])
+            found["echo"] = self.spectrogram(waveform)
         return found
 
     def fill(self, workers: int = 1, progress: bool = True) -> int:
@@ -131,67 +121,11 @@ class Rooms(Dataset[dict[str, Any]]):
         """
         if self.folder is None:
             raise OptionError("fill: the data set has no cache; give one")
-        missing = [item for item in self.items if not self._path(*item).exists()]
+        if workers < 1:
+            raise OptionError(f"workers {workers}: give 1 or more")
+        missing = [item for item in self.items if not self.store.path(*item).exists()]
         bar = tqdm(total=len(missing), unit="sample", disable=not progress)
-        if workers <= 1:
-            for item in missing:
-                self._make(*item)
-                bar.update()
-        else:
-            # A fresh interpreter each: forking one that has started threads can hang.
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                for _ in pool.map(self._keep, missing, chunksize=4):
-                    bar.update()
+        for _ in spread(self.store.fill, missing, workers):
+            bar.update()
         bar.close()
         return len(missing)
-
-    def _keep(self, item: tuple[int, int]) -> None:
-        self._make(*item)
-
-    def _path(self, seed: int, frame: int) -> Path:
-        assert self.folder is not None
-        return self.folder / f"{seed // 1000:04d}" / f"{seed:07d}_{frame:04d}.npy"
-
-    def _record(self, seed: int, frame: int) -> np.void:
-        if self.folder is not None:
-            try:
-                return np.load(self._path(seed, frame), allow_pickle=False)[()]
-            except FileNotFoundError:
-                pass
-        return self._make(seed, frame)
-
-    def _make(self, seed: int, frame: int) -> np.void:
-        raw = self.samples + (0 if self.align is None else _LONGEST_LEAD)
-        made = sample(self.domain, seed, frame, size=self.size, aspect=self.aspect, samples=raw, preset=self.preset)
-        height, width = self.size
-        kind = [
-            ("rgb", "u1", (height, width, 3)),
-            ("depth", "<u2", (height, width)),
-            ("depth_sensor", "<u2", (height, width)),
-            ("waveform", "<i2", (2, self.samples)),
-            ("peak", "<f4"),
-            ("K", "<f8", (3, 3)),
-            ("k", "<f8"),
-            ("ambiguous", "?"),
-            ("room_type", "U16"),
-        ]
-        record = np.zeros((), kind)
-        waveform = self._placed(made["audio"], made["rig"])
-        peak = max(float(np.abs(waveform).max()), 1e-12)
-        record["waveform"], record["peak"] = np.round(waveform * (_FULL / peak)), peak
-        record["depth"] = np.clip(np.round(made["depth"] * 1000.0), 0, 65_535)
-        for name in ("rgb", "depth_sensor", "K", "k", "ambiguous", "room_type"):
-            record[name] = made[name]
-        if self.folder is not None:
-            with atomic_path(self._path(seed, frame)) as temporary:
-                np.save(temporary, record)
-        return record[()]
-
-    def _placed(self, waveform: np.ndarray, rig: RecordingRig) -> np.ndarray:
-        """(2, samples) with the direct sound where it is wanted."""
-        arrival = rig.start + rig.geometry.direct_paths.min() / rig.geometry.speed_of_sound
-        shift = 0 if self.align is None else self.align - round(arrival * SAMPLE_RATE)
-        placed = np.zeros((2, self.samples), np.float32)
-        start, stop = max(0, shift), min(self.samples, waveform.shape[1] + shift)
-        placed[:, start:stop] = waveform[:, start - shift : stop - shift]
-        return placed

@@ -13,11 +13,13 @@ from avsnet.planes import Plane, find_planes
 from avsnet.rooms.depth_surfaces import TOLERANCE, patches, plane_members, plane_tiles, thinned
 from avsnet.rooms.materials import material_index
 from avsnet.rooms.scene import Look, Quads, join, rectangles
+from avsnet.rooms.surfaces import Clutter
 
 _WALLS = ("plaster", "plaster", "concrete", "wood", "brick")
-_FLOORS = ("linoleum", "parquet", "carpet", "concrete")
-_CEILINGS = ("plaster", "ceiling_tile", "concrete")
+_FLOORS = ("linoleum", "parquet", "carpet")
+_CEILINGS = ("ceiling_tile", "ceiling_tile", "plaster")
 _THINGS = ("wood", "wood", "upholstery", "door")
+_CLUTTER = ((0.15, 0.25), (0.3, 0.45))  # from, to: more than a made room's, which has its furniture
 
 _UPRIGHT, _LEVEL = 0.3, 0.7  # cosine between a plane's normal and the vertical, of walls and of floors
 _BOUNDS = 0.9  # cosine between a plane's normal and the side of the room that it may be
@@ -55,6 +57,12 @@ def room_of_depth(depth: np.ndarray, intrinsics: np.ndarray, seed: int | np.rand
     points = unproject(depth, camera)[known]
     parts.append(_shell(_sides(points, planes, frame, rng), frame, [walls, walls, ceiling, floor, walls, walls]))
     return join(parts)
+
+
+def clutter_of_depth(seed: int | np.random.SeedSequence) -> Clutter:
+    """What stands where the camera does not look: absorption 0.15 to 0.3, scattering 0.25 to 0.45."""
+    absorption, scattering = np.random.default_rng(seed).uniform(*_CLUTTER)
+    return Clutter(float(absorption), float(scattering))
 
 
 def room_frame(planes: list[Plane]) -> np.ndarray:

@@ -14,10 +14,9 @@ from avsnet.audio.rig import Rig
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import check_intrinsics
 from avsnet.rooms.acoustics import record
-from avsnet.rooms.depth_room import room_of_depth
+from avsnet.rooms.depth_room import clutter_of_depth, room_of_depth
 from avsnet.rooms.raycast import ray_caster
 from avsnet.rooms.rig import RecordingRig, draw_rig
-from avsnet.rooms.surfaces import draw_clutter
 
 SHORTEST, LONGEST = 0.05, 2.0
 """Seconds that a recording may last."""
@@ -91,7 +90,7 @@ def echo_of_depth(
         rig,
         ray_seed=rays,
         noise_seed=noise,
-        clutter=draw_clutter(clutter),
+        clutter=clutter_of_depth(clutter),
         duration=duration,
     )
     return DepthEcho(waveform, len(quads) - 6, int((np.abs(waveform) >= 1.0).sum()))

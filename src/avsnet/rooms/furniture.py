@@ -40,7 +40,7 @@ def table(rng: Rng) -> Quads:
     top = timber(rng) if rng.random() < 0.6 else lacquer(rng)
     parts = [block(0, 0, height - 0.04, (width, depth, 0.04), top)]
     parts += _legs(width, depth, height - 0.04, rng.uniform(0.04, 0.07), steel(rng) if rng.random() < 0.5 else top)
-    return join([*parts, *_clutter(rng, width, depth, height, rng.integers(0, 5))])
+    return join([*parts, *_clutter(rng, width, depth, height, int(rng.integers(0, 5)))])
 
 
 def desk(rng: Rng) -> Quads:
@@ -58,7 +58,7 @@ def desk(rng: Rng) -> Quads:
         block(-side * 0.1, -0.14, height + 0.12, (rng.uniform(0.45, 0.65), 0.04, rng.uniform(0.28, 0.38)), screen),
         block(-side * 0.1, 0.12, height, (0.42, 0.14, 0.025), dark),
     ]
-    return join([*parts, *_clutter(rng, width, depth, height, rng.integers(0, 3))])
+    return join([*parts, *_clutter(rng, width, depth, height, int(rng.integers(0, 3)))])
 
 
 def chair(rng: Rng) -> Quads:
@@ -397,7 +397,8 @@ def _turned(front: Quads) -> Quads:
 
 def _centred(quads: Quads) -> Quads:
     low, high = bounds(quads)
-    return placed(quads, *(-(low + high) / 2)[:2], 0.0)
+    x, y, _ = -(low + high) / 2
+    return placed(quads, x, y, 0.0)
 
 
 def bounds(quads: Quads) -> tuple[np.ndarray, np.ndarray]:

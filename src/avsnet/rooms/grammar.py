@@ -121,8 +121,8 @@ def draw_scene(domain: Domain, preset: Preset, seed: np.random.SeedSequence) -> 
     return Scene(
         quads=join(room.parts),
         lamps=tuple(room.lamps),
-        ambient=tuple(ambient.tolist()),  # type: ignore[arg-type]
-        sky=sky,  # type: ignore[arg-type]
+        ambient=tuple(ambient.tolist()),
+        sky=sky,
         size=size,
         floors=np.array(room.floors),
         start=start,
@@ -240,7 +240,8 @@ def _doorway(room: _Room, wall: Look) -> None:
         passage(space, side, hole, thick, other_wall if rng.random() < 0.5 else looks.timber(rng), other_floor)
     )
     depth = rng.uniform(2.0, 8.0 if historic else 5.0)
-    beyond, entrance = space.behind(side, hole, depth, tuple(rng.uniform(0.3, 2.5, 2).tolist()), thick)  # type: ignore[arg-type]
+    extra = (float(rng.uniform(0.3, 2.5)), float(rng.uniform(0.3, 2.5)))
+    beyond, entrance = space.behind(side, hole, depth, extra, thick)
     beyond = replace(beyond, height=high + rng.uniform(0.2, 1.0))
     beyond.openings[3].append(entrance)
     sides = beyond.sides((other_wall,) * 4)

@@ -180,7 +180,7 @@ def _cosine_directions(normal: np.ndarray, dither: np.ndarray) -> np.ndarray:
     number = np.arange(_CORNER_RAYS, dtype=np.float32)
     angle = 2.0 * np.pi * (dither[:, :1] + number / _CORNER_RAYS)
     square = (dither[:, 1:] + number * 0.618_034) % 1.0
-    helper = np.where(np.abs(normal[:, 2:]) < 0.9, np.float32([[0, 0, 1]]), np.float32([[1, 0, 0]]))
+    helper = np.where(np.abs(normal[:, 2:]) < 0.9, np.array([[0, 0, 1]], np.float32), np.array([[1, 0, 0]], np.float32))
     first = np.cross(helper, normal)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     second = np.cross(normal, first)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Scene:
     ambiguous: bool
 
 
-def rectangles(corner: np.ndarray, u: np.ndarray, v: np.ndarray, look: Look, anchor: np.ndarray | None = None) -> Quads:
+def rectangles(corner: ArrayLike, u: ArrayLike, v: ArrayLike, look: Look, anchor: ArrayLike | None = None) -> Quads:
     """Rectangles of one look.
 
     Args:

@@ -192,7 +192,7 @@ def barrel(space: Space, rise: float, surface: Look, strips: int = 7) -> Quads:
     along = np.tile([x1 - x0, 0.0, 0.0], (strips, 1))
     vault = rectangles(space.frame.to_world(corner), space.frame.directions(along), space.frame.directions(v), surface)
     # Rectangles behind the strips: what stands above the vault is not seen.
-    top, width, up = space.base + space.height, y1 - y0, [0.0, 0.0, rise]
+    top, width, up = space.base + space.height, y1 - y0, np.array([0.0, 0.0, rise])
     ends = [
         rectangles(
             space.frame.to_world(np.array([x, y, top])),

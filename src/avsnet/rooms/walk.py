@@ -14,6 +14,8 @@ from avsnet.rooms.preset import Preset
 from avsnet.rooms.raycast import RayCaster
 from avsnet.rooms.scene import Scene, View, look_along
 
+Seed = int | list[int] | np.random.SeedSequence
+
 FRAMES = 100
 """Frames of a walk."""
 
@@ -57,9 +59,7 @@ class Walk:
         return View(place, look_along(heading, self.pitch + 0.15 * self.turn * swing), self.fov)
 
 
-def draw_walk(
-    scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: object
-) -> Walk | None:
+def draw_walk(scene: Scene, caster: RayCaster, preset: Preset, smallest: float, first: bool, seed: Seed) -> Walk | None:
     """Draw a walk along which the camera keeps clear of everything.
 
     Args:
@@ -73,7 +73,7 @@ def draw_walk(
     Returns:
         The walk; None where the room has no such place.
     """
-    rng = np.random.default_rng(seed)  # type: ignore[call-overload]
+    rng = np.random.default_rng(seed)
     clear = preset.clearance / smallest
     for _ in range(1 if first else _TRIES):
         if first:

@@ -10,14 +10,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,7 @@ from avsnet.rooms.preset import find_domain, find_preset
 from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.simulator import VERSION, describe, sample
 from avsnet.rooms.walk import FRAMES
+from avsnet.rooms.workers import spread
 
 LAYOUTS = ("v1", "v2")
 SPLITS = ("train", "val", "test")
@@ -150,8 +148,10 @@ def write_dataset(
         )
     check_folder(plan, root)
     mine = [location for location in range(plan.locations) if location % of == number % of]
-    for folder in {root, *(root / plan.name(location) for location in mine)} if of == 1 else ():
-        _clean(folder)
+    for location in mine:
+        _clean((root / plan.name(location)).rglob(".*"))
+    if of == 1:  # else another shard may be writing the tables
+        _clean(root.glob(".*"))
     _mark(plan, root, mine)
     tasks = []
     for location in mine:
@@ -160,7 +160,7 @@ def write_dataset(
     made = 0
     with tqdm(total=len(mine) * plan.poses, unit="sample", disable=None if progress else True) as bar:
         bar.update(len(mine) * plan.poses - sum(len(poses) for _, poses in tasks))
-        for count in _run(partial(_write_poses, plan, root), tasks, workers):
+        for count in spread(partial(_write_poses, plan, root), tasks, workers):
             bar.update(count)
             made += count
     _finish(plan, root, mine)
@@ -233,20 +233,6 @@ def recording_rig(plan: Plan, location: int) -> RecordingRig:
         width, length, gap = standing.uniform([0.25, 0.25, 0.03], [0.6, 0.6, 0.06])
         rig = replace(rig, plate=(width, length, rig.geometry.speaker[1] + gap))
     return rig
-
-
-def _run(work: Any, tasks: list[tuple[int, list[int]]], workers: int) -> Iterator[int]:
-    """Do the tasks, here or in fresh processes; yields how many samples each gave."""
-    if workers == 1 or len(tasks) < 2:
-        yield from map(work, tasks)
-        return
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(work, task) for task in tasks]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _write_poses(plan: Plan, root: Path, task: tuple[int, list[int]]) -> int:
@@ -349,9 +335,9 @@ def _write_json(path: Path, entries: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 
-def _clean(folder: Path) -> None:
+def _clean(entries: Iterable[Path]) -> None:
     """Remove what a killed run left half written."""
-    for entry in folder.rglob(".*") if folder.is_dir() else ():
+    for entry in list(entries):
         if _TEMPORARY.fullmatch(entry.name):
             with suppress(OSError):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                entry.unlink()

@@ -103,9 +103,8 @@ class Log(StepCallback):
         config, loader = module.config, _loader(trainer)
         if step % config.log_every and step != module.steps:
             return
-        loss = torch.stack(module.losses).mean()
+        loss = float(trainer.strategy.reduce(torch.stack(module.losses).mean(), reduce_op="mean"))
         module.losses.clear()
-        loss = float(trainer.strategy.reduce(loss, reduce_op="mean"))
         waited = loader.waited - self.waited
         row = {
             "step": step,
@@ -168,16 +167,15 @@ class Validation(StepCallback):
         if trainer.is_global_zero:
             self.table.cut(trainer.global_step)
         self.loaders = self.data.judged(trainer.global_rank)
-        self.shown = self.data.first(module.config.pictures) if trainer.is_global_zero else []  # type: ignore[union-attr]
+        self.shown = self.data.first(self.data.config.pictures) if trainer.is_global_zero else []
 
     def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
         """Every `every` steps and after the last one."""
         if not self.loaders or (step % self.every and step != module.steps):
             return
-        rows = []
+        rows: list[dict[str, Any]] = []
         for source, loader in self.loaders.items():
-            # The cap is in the target already: what lies beyond it is not valid.
-            mean = _merged(evaluate(module.network, loader), trainer.world_size)
+            mean = _merged(evaluate(module.network, loader, cap=self.data.caps[source]), trainer.world_size)
             epoch = round(step / self.data.order.steps_per_epoch, 4)
             scores = mean.compute()
             rows.append({"step": step, "epoch": epoch, "source": source, "images": mean.count, "skipped": mean.skipped})

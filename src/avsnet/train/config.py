@@ -221,11 +221,10 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
 
 def write_config(config: TrainConfig, path: str | Path) -> None:
     """Write all of a run's settings as YAML that `read_config` reads again."""
-    import yaml
-
+    parser = config_parser()
     entries = dataclasses.asdict(config)
     entries["data"]["size"] = list(entries["data"]["size"])
-    Path(path).write_text(yaml.safe_dump(entries, sort_keys=False, width=120), encoding="utf-8")
+    Path(path).write_text(parser.dump(parser.parse_object(entries)), encoding="utf-8")
 
 
 def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from avsnet.data.loading import SampleLoader
 from avsnet.errors import DataError, OptionError
 from avsnet.train.config import TrainConfig
 from avsnet.train.sampler import EpochSampler, Order
-from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source
+from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
 
 _TOLERANCE = 0.01  # share of an epoch's rows that may be unreadable
 _NAMED = 5  # reasons in one message
@@ -29,6 +29,7 @@ class DepthData(LightningDataModule):
 
     Attributes:
         order: which rows belong to which step.
+        caps: of each validation source, metres.
         steps: in all.
     """
 
@@ -37,11 +38,13 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        self._train: Dataset[dict[str, Any]] = ConcatDataset(
-            [self._open(source, "train") for source in config.data.train]
+        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset(
+            [self._shuffled(open_source(source, "train", config.data)) for source in config.data.train]
         )
-        self._val = {source: self._open(source, "val") for source in config.data.val}
-        rows = len(self._train)  # type: ignore[arg-type]
+        judged = {source: open_source(source, "val", config.data) for source in config.data.val}
+        self._val = {source: self._shuffled(dataset) for source, dataset in judged.items()}
+        self.caps = {source: source_cap(dataset) for source, dataset in judged.items()}
+        rows = len(self._train)
         self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
         self.steps = config.steps or config.epochs * self.order.steps_per_epoch
 
@@ -73,8 +76,7 @@ class DepthData(LightningDataModule):
                 return list(loader)
         return []
 
-    def _open(self, source: str, split: str) -> Dataset[dict[str, Any]]:
-        dataset = open_source(source, split, self.config.data)
+    def _shuffled(self, dataset: Dataset[dict[str, Any]]) -> Dataset[dict[str, Any]]:
         return ShuffledEchoes(dataset, self.config.seed) if self.config.data.shuffle_echoes else dataset
 
     def _workers(self, persistent: bool = True) -> dict[str, Any]:

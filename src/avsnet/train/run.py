@@ -37,16 +37,17 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
     Raises:
         MissingExtraError: Lightning is not installed.
         OptionError: settings that do not go together.
-        TrainingError: the folder holds another run, or the loss is no number.
+        TrainingError: the folder holds another run, the loss is no number, or the system stopped the run.
         DataError: the data set is not as published, or too many of its rows cannot be read.
         ModelError: an unknown network, or one that gives no metres or cannot be saved.
     """
     try:
-        import tensorboard  # noqa: F401
+        import tensorboard  # type: ignore[import-untyped]  # noqa: F401
         from lightning import Trainer
         from lightning.fabric.utilities.rank_zero import rank_zero_only
         from lightning.fabric.utilities.warnings import PossibleUserWarning
         from lightning.pytorch.loggers import TensorBoardLogger
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
     except ImportError as error:
         raise MissingExtraError(f"training needs {error.name}; pip install 'avsnet[train]'") from None
     from avsnet.models.registry import create_model
@@ -95,7 +96,10 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
             log_every_n_steps=1,
         )
         resumed = last if config.resume and last.exists() else None
-        trainer.fit(Supervised(network, config, data.steps), datamodule=data, ckpt_path=resumed, weights_only=True)
+        try:
+            trainer.fit(Supervised(network, config, data.steps), datamodule=data, ckpt_path=resumed, weights_only=True)
+        except SIGTERMException:
+            raise TrainingError(f"{folder}: the system stopped the run (SIGTERM); go on with it by --resume") from None
     if first:
         if not validation.scores:
             _save(network, weights)

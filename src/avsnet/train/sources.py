@@ -63,6 +63,11 @@ def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str
     return BatVisionV2(where, split, **options)
 
 
+def source_cap(dataset: Any) -> float:
+    """Metres beyond which depth does not count in a data set of `open_source`, and to which predictions are clamped."""
+    return float(dataset.reader.cap if hasattr(dataset, "reader") else dataset.cap)
+
+
 class ShuffledEchoes(Dataset[dict[str, Any]]):
     """Every sample with the echo of another one: the control for whatever echoes are said to give.
 

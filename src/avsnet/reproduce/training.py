@@ -1,0 +1,58 @@
+"""Weights that a reproduction lacks, trained before it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from avsnet.errors import OptionError
+
+
+def parse_training(text: str) -> dict[str, Path]:
+    """Read `NAME=CONFIG,...`: which weights to train where they are missing, and by which file.
+
+    Raises:
+        OptionError: another form, or no such file.
+    """
+    found = {}
+    for part in text.split(","):
+        name, equals, config = part.strip().partition("=")
+        if not equals or not name:
+            raise OptionError(f"--train {part!r}: wanted NAME=CONFIG, such as bitd=configs/bitd.yaml")
+        if not Path(config).is_file():
+            raise OptionError(f"--train {part!r}: no such file {config}")
+        found[name] = Path(config)
+    return found
+
+
+def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None) -> list[str]:
+    """Train what is wanted and is not in the folder; a run that was ended is taken up again.
+
+    Args:
+        wanted: name, which may end in `_<tag>`, to its config.
+        weights: folder; `<name>` appears in it when the training is over, `runs/<name>` is the run.
+        v2: root of BatVision V2, which takes the place of the config's data; None keeps that.
+
+    Returns:
+        The names that were trained.
+
+    Raises:
+        AvsnetError: what `avsnet.train` raises.
+    """
+    from avsnet.train.config import read_config
+    from avsnet.train.run import train
+
+    trained = []
+    for name, config in wanted.items():
+        if (weights / name).exists():
+            continue
+        flags = ["--out", str(weights / "runs" / name), "--resume"]
+        if v2 is not None:
+            flags += [f"--data.train=batvision_v2:{v2}", f"--data.val=batvision_v2:{v2}"]
+        model = train(read_config(config, flags), command=f"avsnet train {config} {' '.join(flags)}")
+        part = weights / f"{name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(model, part)
+        part.rename(weights / name)  # whole or absent
+        trained.append(name)
+    return trained

@@ -1,0 +1,113 @@
+"""Samples of rooms kept on disk: one `.npy` file of one record each, whole or absent, read in well under a millisecond.
+
+The folder is named after everything that shapes the bytes, so that what was made with other settings is never taken for
+these. No torch here: whoever fills a cache needs none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.io import atomic_path
+from avsnet.rooms.rig import RecordingRig
+from avsnet.rooms.simulator import VERSION, sample
+
+FULL = 32_767
+"""What a recording's peak is stored as."""
+
+_LONGEST_LEAD = 1200  # samples by which a recording's direct sound may come later than `align`
+
+
+@dataclass(frozen=True)
+class Store:
+    """Settings of samples, and where they are kept.
+
+    Args:
+        domain: `"offices"` or `"historic"`.
+        size: (h, w) pixels.
+        aspect: as in `sample`.
+        samples: length of every recording.
+        align: the sample at which the direct sound is put; None: as recorded.
+        preset: name of the simulator's knobs.
+        cache: folder; None: nothing is kept.
+    """
+
+    domain: str
+    size: tuple[int, int]
+    aspect: float | None
+    samples: int
+    align: int | None
+    preset: str
+    cache: Path | None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the samples of these settings lie."""
+        if self.cache is None:
+            return None
+        name = f"{self.preset}-v{VERSION}-{self.domain}-{self.size[0]}x{self.size[1]}"
+        name += f"-aspect{self.aspect:.4g}" if self.aspect else ""
+        return self.cache / f"{name}-{self.samples}-{'raw' if self.align is None else self.align}"
+
+    def path(self, seed: int, frame: int) -> Path:
+        """The file of a sample."""
+        assert self.folder is not None
+        return self.folder / f"{seed // 1000:04d}" / f"{seed:07d}_{frame:04d}.npy"
+
+    def read(self, seed: int, frame: int) -> np.ndarray:
+        """A sample's record, made and kept if it was not there.
+
+        It holds rgb, depth and depth_sensor (uint16 millimetres), waveform (int16, `FULL` standing for `peak`), peak,
+        K, k, ambiguous and room_type.
+        """
+        if self.folder is not None:
+            try:
+                return np.load(self.path(seed, frame), allow_pickle=False)
+            except FileNotFoundError:
+                pass
+        return self.make(seed, frame)
+
+    def fill(self, item: tuple[int, int]) -> None:
+        """Make and keep a sample; for worker processes, which send nothing back."""
+        self.make(*item)
+
+    def make(self, seed: int, frame: int) -> np.ndarray:
+        """Make a sample's record, and keep it where there is a cache."""
+        raw = self.samples + (0 if self.align is None else _LONGEST_LEAD)
+        made = sample(self.domain, seed, frame, size=self.size, aspect=self.aspect, samples=raw, preset=self.preset)
+        height, width = self.size
+        kind = [
+            ("rgb", "u1", (height, width, 3)),
+            ("depth", "<u2", (height, width)),
+            ("depth_sensor", "<u2", (height, width)),
+            ("waveform", "<i2", (2, self.samples)),
+            ("peak", "<f4"),
+            ("K", "<f8", (3, 3)),
+            ("k", "<f8"),
+            ("ambiguous", "?"),
+            ("room_type", "U16"),
+        ]
+        record = np.zeros((), kind)
+        waveform = self._placed(made["audio"], made["rig"])
+        peak = max(float(np.abs(waveform).max()), 1e-12)
+        record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
+        record["depth"] = np.clip(np.round(made["depth"] * 1000.0), 0, 65_535)
+        for name in ("rgb", "depth_sensor", "K", "k", "ambiguous", "room_type"):
+            record[name] = made[name]
+        if self.folder is not None:
+            with atomic_path(self.path(seed, frame)) as temporary:
+                np.save(temporary, record)
+        return record
+
+    def _placed(self, waveform: np.ndarray, rig: RecordingRig) -> np.ndarray:
+        """(2, samples) with the direct sound where it is wanted."""
+        arrival = rig.start + rig.geometry.direct_paths.min() / rig.geometry.speed_of_sound
+        shift = 0 if self.align is None else self.align - round(arrival * SAMPLE_RATE)
+        placed = np.zeros((2, self.samples), np.float32)
+        start, stop = max(0, shift), min(self.samples, waveform.shape[1] + shift)
+        placed[:, start:stop] = waveform[:, start - shift : stop - shift]
+        return placed
