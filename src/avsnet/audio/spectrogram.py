@@ -85,7 +85,7 @@ def spectrogram(
         waveform = waveform.float()
 
     ears = waveform.reshape(-1, waveform.shape[-1])
-    if ears.is_cuda or ears.requires_grad or torch.compiler.is_compiling():
+    if ears.device.type != "cpu" or ears.requires_grad or torch.compiler.is_compiling():
         window = torch.hann_window(win_length, dtype=ears.dtype, device=ears.device)
         magnitude = _stft(ears, n_fft, hop_length, window).abs()
         if size is not None:
