@@ -61,3 +61,11 @@ def test_the_committed_table_is_what_the_benchmark_writes(run, committed):
         assert row["refused"] == kept["refused"]
         for field, allowed in (("error", 0.01), ("prior", 0.001), ("confidence", 0.02)):
             assert float(row[field] or "nan") == pytest.approx(float(kept[field] or "nan"), abs=allowed, nan_ok=True)
+
+
+def test_the_data_benchmark_holds_both_sides_to_the_same_outputs_and_prints_ratios():
+    command = [sys.executable, str(ROOT / "benchmarks" / "data_throughput.py"), "--copies", "16", "--turns", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr  # outputs that differ would have stopped it
+    assert done.stdout.count("outputs differ by") == 2 and done.stdout.count("avsnet, with echo") == 2
+    assert "memory: " in done.stdout
