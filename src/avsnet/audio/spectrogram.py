@@ -26,9 +26,6 @@ COMPRESSIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """What may be done to the magnitudes at the very end, by name."""
 
-AMPLITUDES = ("none", "rms", "peak")
-"""What a recording may be divided by at the very beginning: nothing, its root mean square, its loudest sample."""
-
 
 def spectrogram(
     waveform: Tensor,
@@ -40,11 +37,10 @@ def spectrogram(
     size: tuple[int, int] | None = None,
     antialias: bool = True,
     compression: str = "none",
-    amplitude: str = "none",
 ) -> Tensor:
     """Turn a recording into magnitudes over frequency and time.
 
-    In this order: cut or pad, level, transform, resize, compress; so the compressed result is exactly the
+    In this order: cut or pad, transform, resize, compress; so the compressed result is exactly the
     compression of the uncompressed one.
 
     Args:
@@ -59,9 +55,6 @@ def spectrogram(
         antialias: whether a resize to fewer pixels averages over all it leaves out. torchvision's default for
             tensors changed over the years, and on a recording the two differ by up to 0.8.
         compression: "none" (the original) or "log1p", ln(1 + magnitude).
-        amplitude: "none" (the original); or what both ears together are divided by, so that recordings of other gain
-            compare: "rms", the root mean square of what is kept, or "peak", the loudest sample, which is of the
-            direct sound unless an echo is louder.
 
     Returns:
         (..., F, T) magnitudes >= 0 in the waveform's type; half precision is computed, and returned, as
@@ -74,7 +67,7 @@ def spectrogram(
     >>> spectrogram(torch.zeros(2, 3200)).shape
     torch.Size([2, 257, 201])
     """
-    _check_settings(n_fft, win_length, hop_length, samples, size, compression, amplitude)
+    _check_settings(n_fft, win_length, hop_length, samples, size, compression)
     if not isinstance(waveform, Tensor) or not waveform.is_floating_point():
         found = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__name__
         raise SampleError(f"waveform: found {found}, wanted a float tensor with values within -1..1")
@@ -90,11 +83,6 @@ def spectrogram(
         )
     if waveform.dtype in (torch.float16, torch.bfloat16):
         waveform = waveform.float()
-    if amplitude != "none":
-        both = tuple(range(-min(2, waveform.ndim), 0))
-        power = waveform.square()
-        power = power.mean(both, keepdim=True) if amplitude == "rms" else power.amax(both, keepdim=True)
-        waveform = waveform / power.clamp_min(1e-20).sqrt()  # silence stays silent
 
     ears = waveform.reshape(-1, waveform.shape[-1])
     if ears.is_cuda or ears.requires_grad or torch.compiler.is_compiling():
@@ -184,21 +172,12 @@ class SpectrogramSettings:
     size: tuple[int, int] | None = None
     antialias: bool = True
     compression: str = "none"
-    amplitude: str = "none"
 
     def __post_init__(self) -> None:
         if isinstance(self.size, list):
             # JSON and YAML know no tuples.
             object.__setattr__(self, "size", tuple(self.size))
-        _check_settings(
-            self.n_fft,
-            self.win_length,
-            self.hop_length,
-            self.samples,
-            self.size,
-            self.compression,
-            self.amplitude,
-        )
+        _check_settings(self.n_fft, self.win_length, self.hop_length, self.samples, self.size, self.compression)
 
     def __call__(self, waveform: Tensor) -> Tensor:
         """`spectrogram` of a (..., N) waveform with these settings: (..., F, T)."""
@@ -241,7 +220,6 @@ def _check_settings(
     samples: int | None,
     size: tuple[int, int] | None,
     compression: str,
-    amplitude: str,
 ) -> None:
     for name, value in (("n_fft", n_fft), ("win_length", win_length), ("hop_length", hop_length)):
         if not isinstance(value, int) or value < 1:
@@ -256,8 +234,6 @@ def _check_settings(
         raise OptionError(f"size: found {size!r}, wanted None or (F, T), two positive whole numbers of pixels")
     if compression not in COMPRESSIONS:
         raise OptionError(f"compression: found {compression!r}, wanted one of {', '.join(COMPRESSIONS)}")
-    if amplitude not in AMPLITUDES:
-        raise OptionError(f"amplitude: found {amplitude!r}, wanted one of {', '.join(AMPLITUDES)}")
 
 
 ORIGINAL_SETTINGS: dict[str, SpectrogramSettings] = {
