@@ -15,10 +15,6 @@ def square(number):
     return number * number
 
 
-def threads(_):
-    return os.environ["OMP_NUM_THREADS"], os.getpid()
-
-
 def test_one_worker_works_here_and_in_order():
     assert list(spread(square, range(5), 1)) == [0, 1, 4, 9, 16]
     assert list(spread(square, [], 3)) == []
@@ -28,7 +24,8 @@ def test_one_worker_works_here_and_in_order():
 def test_several_workers_are_other_processes_of_one_thread_and_leave_the_environment_alone(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    found = list(spread(threads, range(6), 2))
+    # A built-in function: fresh interpreters cannot import the tests.
+    found = list(spread(eval, ["(__import__('os').environ['OMP_NUM_THREADS'], __import__('os').getpid())"] * 6, 2))
     assert len(found) == 6 and {count for count, _ in found} == {"1"}
     assert os.getpid() not in {pid for _, pid in found}
     assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
