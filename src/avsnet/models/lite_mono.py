@@ -12,19 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
 from timm.layers import DropPath
 from timm.models.xcit import XCA, PositionalEncodingFourier
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError, OptionError
-from avsnet.models.monodepth2 import SkipDecoder, channels_last, disparities, family_image, normalised
+from avsnet.models.monodepth2 import DisparityNetwork, SkipDecoder, normalised
 from avsnet.models.published_pair import PROFILER, build, sized
 from avsnet.models.registry import ModelInfo, register_model
+from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH
 from avsnet.weights import load_strictly, read_state_dict
 
 Dilations = Sequence[Sequence[int]]
@@ -83,7 +82,7 @@ def _info(name: str) -> ModelInfo:
     )
 
 
-class LiteMono(nn.Module, PyTorchModelHubMixin):
+class LiteMono(DisparityNetwork):
     """Three stages of dilated convolutions and one attention block each, and a bilinear decoder with three scales.
 
     Args:
@@ -92,9 +91,10 @@ class LiteMono(nn.Module, PyTorchModelHubMixin):
         dilations: of the dilated blocks of each stage; None: those that published weights of `input_size` were trained
             with. They carry no weights, so a network runs with any, but answers well only with its own.
         drop_path: rate of the last block in training.
+        min_depth: of a sigmoid of 1, in the unknown unit of the output.
+        max_depth: of a sigmoid of 0.
 
     Attributes:
-        info: its `ModelInfo`.
         dilations: as they are.
         smallest: pixels, of a side.
     """
@@ -107,36 +107,23 @@ class LiteMono(nn.Module, PyTorchModelHubMixin):
         input_size: Sequence[int] = (192, 640),
         dilations: Dilations | None = None,
         drop_path: float = 0.2,
+        min_depth: float = MIN_DEPTH,
+        max_depth: float = MAX_DEPTH,
     ) -> None:
-        super().__init__()
         if variant not in VARIANTS:
             raise OptionError(f"variant {variant!r} is none of {', '.join(VARIANTS)}")
-        self.info = sized(_info(variant), input_size, self.smallest)
-        widths = VARIANTS[variant].widths
+        info, widths = sized(_info(variant), input_size, self.smallest), VARIANTS[variant].widths
         if dilations is None:
-            dilations = VARIANTS[variant].high if tuple(input_size) == HIGH_RESOLUTION else VARIANTS[variant].dilations
-        self.dilations = _checked(dilations, variant)
-        self.encoder = LiteMonoEncoder(widths, self.dilations, drop_path)
-        self.decoder = SkipDecoder(widths, [width // 2 for width in widths], scales=3, smooth=True, enlarged=True)
-        for part in self.decoder.modules():
+            dilations = VARIANTS[variant].high if info.size == HIGH_RESOLUTION else VARIANTS[variant].dilations
+        dilations = _checked(dilations, variant)
+        encoder = LiteMonoEncoder(widths, dilations, drop_path)
+        decoder = SkipDecoder(widths, [width // 2 for width in widths], scales=3, smooth=True, enlarged=True)
+        for part in decoder.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.trunc_normal_(part.weight, std=0.02)
                 nn.init.zeros_(part.bias)  # type: ignore[arg-type]
-        channels_last(self)
-
-    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """One pass.
-
-        Args:
-            batch: `image` (B, 3, H, W), H and W multiples of 32.
-
-        Returns:
-            As `disparities`; scales 1, 1/2, 1/4.
-
-        Raises:
-            SampleError: no image, or one of another shape, size or type, or with NaN in it.
-        """
-        return disparities(self.decoder(self.encoder(family_image(batch, self.info, self.smallest))))
+        super().__init__(info, encoder, decoder, min_depth, max_depth)
+        self.dilations = dilations
 
     def load_imagenet(self, path: str | Path) -> None:
         """Start from a Lite-Mono encoder that was trained on ImageNet.
@@ -304,12 +291,15 @@ def _create(
     dilations: Dilations | None = None,
     drop_path: float | None = None,
     imagenet: str | Path | None = None,
+    min_depth: float | None = None,
+    max_depth: float | None = None,
 ) -> LiteMono:
     """One variant; `imagenet` is its encoder to start training from, in place of `weights`."""
+    options = {"variant": variant, "input_size": input_size, "dilations": dilations, "drop_path": drop_path}
     return build(
         LiteMono,
         _info(variant),
-        {"variant": variant, "input_size": input_size, "dilations": dilations, "drop_path": drop_path},
+        options | {"min_depth": min_depth, "max_depth": max_depth},
         weights,
         imagenet,
         unused=[*_unused_norms(variant), *PROFILER],

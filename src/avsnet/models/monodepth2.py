@@ -21,10 +21,8 @@ from avsnet.errors import SampleError
 from avsnet.models.published_pair import PROFILER, build, sized
 from avsnet.models.registry import ModelInfo, register_model
 from avsnet.models.resize import checked_image
+from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH, inverse_depth
 from avsnet.weights import load_strictly, read_state_dict
-
-MIN_DEPTH, MAX_DEPTH = 0.1, 100.0
-"""Depths of a sigmoid of 1 and of 0, in the unknown unit of the output."""
 
 INFO = ModelInfo(
     name="monodepth2",
@@ -41,43 +39,85 @@ INFO = ModelInfo(
 )
 
 
-class Monodepth2(nn.Module, PyTorchModelHubMixin):
-    """ResNet-18 and a decoder that enlarges by nearest neighbours, with disparity at four scales.
+class DisparityNetwork(nn.Module, PyTorchModelHubMixin):
+    """What the family shares: a picture through an encoder and a decoder to disparities of several scales.
 
     Args:
-        input_size: (height, width) in pixels, multiples of 32.
+        info: of the model, `sized`.
+        encoder: (B, 3, H, W) -> feature maps, fine to coarse.
+        decoder: these -> logits (B, 1, h, w), fine to coarse.
+        min_depth: of a sigmoid of 1.
+        max_depth: of a sigmoid of 0.
 
     Attributes:
         info: its `ModelInfo`.
-        smallest: pixels; a shorter side has no two pixels at stride 32, which reflection needs.
+        depth_range: the two depths.
+        smallest: pixels, of a side.
+
+    Raises:
+        OptionError: no such range.
     """
 
-    smallest = 64
+    smallest: int
 
-    def __init__(self, input_size: Sequence[int] = (192, 640)) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        min_depth: float,
+        max_depth: float,
+    ) -> None:
         super().__init__()
-        self.info = sized(INFO, input_size, self.smallest)
-        self.encoder = ResNet18()
-        self.decoder = SkipDecoder((64, 64, 128, 256, 512), (16, 32, 64, 128, 256), scales=4)
+        self.info = info
+        inverse_depth(torch.zeros(1), min_depth, max_depth)  # refuses a range that makes no sense
+        self.depth_range = (min_depth, max_depth)
+        self.encoder, self.decoder = encoder, decoder
         channels_last(self)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
         """One pass.
 
         Args:
-            batch: `image` (B, 3, H, W), H and W multiples of 32 from 64.
+            batch: `image` (B, 3, H, W), H and W multiples of 32 from `smallest`.
 
         Returns:
-            As `disparities`; scales 1, 1/2, 1/4, 1/8.
+            As `disparities`; of scales 1, 1/2, 1/4 and, but for Lite-Mono, 1/8.
 
         Raises:
             SampleError: no image, or one of another shape, size or type, or with NaN in it.
         """
-        return disparities(self.decoder(self.encoder(family_image(batch, self.info, self.smallest))))
+        image = family_image(batch, self.info, self.smallest)
+        return disparities(self.decoder(self.encoder(image)), *self.depth_range)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of "encoder" and "decoder", which training may give rates of their own."""
+        return {name: list(getattr(self, name).parameters()) for name in ("encoder", "decoder")}
+
+
+class Monodepth2(DisparityNetwork):
+    """ResNet-18 and a decoder that enlarges by nearest neighbours, with disparity at four scales.
+
+    Args:
+        input_size: (height, width) in pixels, multiples of 32.
+        min_depth: of a sigmoid of 1, in the unknown unit of the output.
+        max_depth: of a sigmoid of 0.
+
+    Attributes:
+        smallest: pixels; a shorter side has no two pixels at stride 32, which reflection needs.
+    """
+
+    smallest = 64
+
+    def __init__(
+        self, input_size: Sequence[int] = (192, 640), min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH
+    ) -> None:
+        parts = (ResNet18(), SkipDecoder((64, 64, 128, 256, 512), (16, 32, 64, 128, 256), scales=4))
+        super().__init__(sized(INFO, input_size, self.smallest), *parts, min_depth, max_depth)
 
     def load_imagenet(self, path: str | Path) -> None:
         """Start from a ResNet-18 that was trained on ImageNet."""
-        self.encoder.load_imagenet(path)
+        self.encoder.load_imagenet(path)  # type: ignore[operator]
 
 
 class ResNet18(nn.Module):
@@ -160,19 +200,20 @@ class SkipDecoder(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="bilinear") if self.smooth else twice(x)
 
 
-def disparities(logits: Sequence[Tensor]) -> dict[str, Any]:
+def disparities(logits: Sequence[Tensor], min_depth: float = MIN_DEPTH, max_depth: float = MAX_DEPTH) -> dict[str, Any]:
     """What the family's networks say.
 
     Args:
         logits: (B, 1, H / 2^s, W / 2^s) of scale s = 0, 1, ..
+        min_depth: of a sigmoid of 1.
+        max_depth: of a sigmoid of 0.
 
     Returns:
-        `disparity` (B, 1, H, W), 0.01..10: inverse depth up to a scale; `raw`, the sigmoid behind it; and for
-        training `raw_scales`, the sigmoids of all scales.
+        `disparity` (B, 1, H, W), 1 / max_depth .. 1 / min_depth: inverse depth up to a scale; `raw`, the sigmoid behind
+        it; and for training `raw_scales`, the sigmoids of all scales.
     """
     scales = [logit.float().sigmoid() for logit in logits]
-    lowest, highest = 1.0 / MAX_DEPTH, 1.0 / MIN_DEPTH
-    return {"disparity": lowest + (highest - lowest) * scales[0], "raw": scales[0], "raw_scales": scales}
+    return {"disparity": inverse_depth(scales[0], min_depth, max_depth), "raw": scales[0], "raw_scales": scales}
 
 
 def family_image(batch: dict[str, Any], info: ModelInfo, smallest: int) -> Tensor:
@@ -214,8 +255,13 @@ def twice(x: Tensor) -> Tensor:
 
 @register_model(INFO)
 def monodepth2(
-    weights: str | Path | None = None, input_size: Sequence[int] | None = None, imagenet: str | Path | None = None
+    weights: str | Path | None = None,
+    input_size: Sequence[int] | None = None,
+    imagenet: str | Path | None = None,
+    min_depth: float | None = None,
+    max_depth: float | None = None,
 ) -> Monodepth2:
     """Monodepth2; `imagenet` is a ResNet-18 to start training from, in place of `weights`."""
     unused = [r"encoder\.encoder\.fc\.(weight|bias)", *PROFILER]
-    return build(Monodepth2, INFO, {"input_size": input_size}, weights, imagenet, unused=unused)
+    options = {"input_size": input_size, "min_depth": min_depth, "max_depth": max_depth}
+    return build(Monodepth2, INFO, options, weights, imagenet, unused=unused)

@@ -10,17 +10,16 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError
-from avsnet.models.monodepth2 import channels_last, disparities, family_image, reflection_conv, reflection_elu, twice
+from avsnet.models.monodepth2 import DisparityNetwork, reflection_conv, reflection_elu, twice
 from avsnet.models.mpvit import STEM, WIDTHS, MPViT
 from avsnet.models.published_pair import PROFILER, build, sized
 from avsnet.models.registry import ModelInfo, register_model
+from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH
 from avsnet.weights import load_strictly, read_state_dict
 
 INFO = ModelInfo(
@@ -43,40 +42,30 @@ _GATED = ("31", "22", "13", "04")  # the last node of every row
 _HEADS = ("04", "04", "13", "22")  # the node behind the disparity of each scale
 
 
-class MonoViT(nn.Module, PyTorchModelHubMixin):
+class MonoViT(DisparityNetwork):
     """MPViT-small and the HR-Depth decoder, with disparity at four scales.
 
     Args:
         input_size: (height, width) in pixels, multiples of 32.
         drop_path: rate of the encoder's last layer in training.
+        min_depth: of a sigmoid of 1, in the unknown unit of the output.
+        max_depth: of a sigmoid of 0.
 
     Attributes:
-        info: its `ModelInfo`.
         smallest: pixels; a shorter side has no two pixels at stride 32, which reflection needs.
     """
 
     smallest = 64
 
-    def __init__(self, input_size: Sequence[int] = (192, 640), drop_path: float = 0.2) -> None:
-        super().__init__()
-        self.info = sized(INFO, input_size, self.smallest)
-        self.encoder = MPViT(drop_path)
-        self.decoder = GridDecoder()
-        channels_last(self)
-
-    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """One pass.
-
-        Args:
-            batch: `image` (B, 3, H, W), H and W multiples of 32 from 64.
-
-        Returns:
-            As `disparities`; scales 1, 1/2, 1/4, 1/8.
-
-        Raises:
-            SampleError: no image, or one of another shape, size or type, or with NaN in it.
-        """
-        return disparities(self.decoder(self.encoder(family_image(batch, self.info, self.smallest))))
+    def __init__(
+        self,
+        input_size: Sequence[int] = (192, 640),
+        drop_path: float = 0.2,
+        min_depth: float = MIN_DEPTH,
+        max_depth: float = MAX_DEPTH,
+    ) -> None:
+        info = sized(INFO, input_size, self.smallest)
+        super().__init__(info, MPViT(drop_path), GridDecoder(), min_depth, max_depth)
 
     def load_imagenet(self, path: str | Path) -> None:
         """Start from an MPViT-small that was trained on ImageNet.
@@ -226,8 +215,10 @@ def monovit(
     input_size: Sequence[int] | None = None,
     drop_path: float | None = None,
     imagenet: str | Path | None = None,
+    min_depth: float | None = None,
+    max_depth: float | None = None,
 ) -> MonoViT:
     """MonoViT; `imagenet` is an MPViT-small to start training from, in place of `weights`."""
     unused = [r"decoder\.convs\.X_0[0-3]_Conv_0\..*", *PROFILER]
-    options = {"input_size": input_size, "drop_path": drop_path}
+    options = {"input_size": input_size, "drop_path": drop_path, "min_depth": min_depth, "max_depth": max_depth}
     return build(MonoViT, INFO, options, weights, imagenet, unused=unused, adapt=_canonical)

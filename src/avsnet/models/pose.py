@@ -17,6 +17,9 @@ from avsnet.weights import load_strictly
 POSE_FILES = {"encoder": "pose_encoder.pth", "decoder": "pose.pth"}
 """Part of the network -> its file in a published folder of a training run."""
 
+POSE_FILE = "pose.safetensors"
+"""The whole network, in the `model` folder of a run of ours."""
+
 
 class PoseNetwork(nn.Module):
     """A ResNet-18 that sees both pictures, and four convolutions."""
@@ -51,12 +54,13 @@ class PoseNetwork(nn.Module):
         self.encoder.load_imagenet(path)
 
     def load(self, path: str | Path) -> None:
-        """Take the weights of a folder with `pose_encoder.pth` and `pose.pth`, or of one file.
+        """Take the weights of a run's `model` folder, of one with `pose_encoder.pth` and `pose.pth`, or of one file.
 
         Raises:
             ModelError: not the weights of a pose network; names what is missing.
         """
-        state = read_checkpoint(path, POSE_FILES).state
+        ours = Path(path) / POSE_FILE
+        state = read_checkpoint(ours if ours.is_file() else path, POSE_FILES).state
         load_strictly(self, state, path, unused=[r"encoder\.encoder\.fc\.(weight|bias)", *PROFILER])
 
 
@@ -73,7 +77,7 @@ class PoseDecoder(nn.Module):
         for layer in self.net[:-1]:
             x = layer(x).relu()
         # Small at first, so that training starts near no motion.
-        return 0.01 * self.net[-1](x).mean((2, 3)).reshape(-1, 2, 6)
+        return 0.01 * self.net[-1](x).float().mean((2, 3)).reshape(-1, 2, 6)
 
 
 def pose_matrix(axis_angle: Tensor, translation: Tensor, invert: bool = False) -> Tensor:
