@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -67,6 +68,30 @@ def test_a_network_that_gives_no_metres_is_refused():
 
     with pytest.raises(ModelError, match=r"Relative gives disparity, no metric_depth"):
         evaluate(Relative(), batches(1))
+    with pytest.raises(ModelError, match=r"Guess gives metric_depth, no disparity; .* after oracle_median"):
+        evaluate(Guess(), batches(1), scaling="oracle_median")
+
+
+def test_relative_depth_is_judged_after_the_true_median_its_disparity_resized_and_then_inverted():
+    class Relative(Guess):
+        def forward(self, batch):
+            return {"disparity": 0.1 + super().forward(batch)["metric_depth"]}
+
+    network = Relative()
+    found = evaluate(network, batches(), scaling="oracle_median", cap=6.0)
+    assert (found.count, found.skipped) == (5, 1)
+    network.eval()
+    alone = []
+    for batch in batches():
+        with torch.no_grad():
+            given = network(batch)["disparity"]
+        depth = 1.0 / F.interpolate(given, (6, 8), mode="bilinear", align_corners=True)
+        for one, true, valid in zip(depth, batch["depth"], batch["valid"], strict=True):
+            if valid.any():
+                factor = np.median(true[valid].numpy()) / np.median(one[valid].numpy())
+                alone.append(depth_metrics(factor * one, true, valid, maximum=6.0))
+    expected = {name: sum(scores[name] for scores in alone) / 5 for name in alone[0]}
+    assert found.compute() == pytest.approx(expected, rel=1e-5)
 
 
 def test_only_the_width_or_only_the_height_may_differ():

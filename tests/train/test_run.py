@@ -249,7 +249,7 @@ def test_frozen_groups_and_divided_rates_are_kept(toy_world, tmp_path):
     state = create_state(tmp_path / "model")
     assert torch.equal(state["see.weight"], fresh.see.weight)
     assert not torch.equal(state["hear.weight"], fresh.hear.weight)
-    with pytest.raises(OptionError, match="no group 'decoder', only encoder, rest"):
+    with pytest.raises(OptionError, match="there is no group 'decoder', only encoder, rest"):
         train(config_for(toy_world, tmp_path / "b", optimiser={"divisors": {"decoder": 2.0}}))
     with pytest.raises(OptionError, match="nothing is left to train"):
         train(config_for(toy_world, tmp_path / "c", optimiser={"divisors": {"encoder": 0.0, "rest": -1.0}}))

@@ -15,14 +15,14 @@ from lightning import Callback, LightningModule, Trainer
 from avsnet.metrics import METRICS, MetricMean
 from avsnet.train.datamodule import DepthData, TrainingLoader
 from avsnet.train.evaluation import evaluate, predicted
+from avsnet.train.module import DepthTraining
 from avsnet.train.pictures import save_pictures
-from avsnet.train.supervised import Supervised
 
 LOG = ("step", "epoch", "loss", "lr", "samples_per_second", "data_wait")
 """Columns of `metrics.csv`: loss is the mean since the last line, data_wait the share of that time spent waiting."""
 
-VALIDATION = ("step", "epoch", "source", "images", "skipped", *METRICS)
-"""Columns of `validation.csv`."""
+VALIDATION = ("step", "epoch", "source", "images", "skipped", "scaling", *METRICS)
+"""Columns of `validation.csv`: scaling is how depth was brought to metres, "none" where it is metres."""
 
 
 class Table:
@@ -56,11 +56,11 @@ class StepCallback(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
         """Lightning's hook after each batch."""
-        assert isinstance(module, Supervised)
+        assert isinstance(module, DepthTraining)
         if (batch_index + 1) % module.config.accumulate == 0:
             self.on_step(trainer, module, trainer.global_step)
 
-    def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
+    def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
         """After `step` steps in all."""
         raise NotImplementedError
 
@@ -97,7 +97,7 @@ class Log(StepCallback):
         self.worked += time.perf_counter() - self.begun
         super().on_train_batch_end(trainer, module, outputs, batch, batch_index)
 
-    def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
+    def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
         """A line every `log_every` steps and after the last one."""
         self.seconds = self.before + time.perf_counter() - self.started
         config, loader = module.config, _loader(trainer)
@@ -154,7 +154,7 @@ class Validation(StepCallback):
         folder: Path,
         data: DepthData,
         every: int,
-        save: Callable[[torch.nn.Module], None],
+        save: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
         self.folder, self.data, self.every, self.save, self.say = folder, data, every, save, say
@@ -169,27 +169,28 @@ class Validation(StepCallback):
         self.loaders = self.data.judged(trainer.global_rank)
         self.shown = self.data.first(self.data.config.pictures) if trainer.is_global_zero else []
 
-    def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
+    def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
         """Every `every` steps and after the last one."""
         if not self.loaders or (step % self.every and step != module.steps):
             return
         rows: list[dict[str, Any]] = []
         for source, loader in self.loaders.items():
-            mean = _merged(evaluate(module.network, loader, cap=self.data.caps[source]), trainer.world_size)
+            judged = evaluate(module.network, loader, cap=self.data.caps[source], scaling=module.scaling)
+            mean = _merged(judged, trainer.world_size)
             epoch = round(step / self.data.order.steps_per_epoch, 4)
             scores = mean.compute()
             rows.append({"step": step, "epoch": epoch, "source": source, "images": mean.count, "skipped": mean.skipped})
-            rows[-1] |= scores
+            rows[-1] |= {"scaling": module.scaling} | scores
         better = rows[0]["abs_rel"] < self.best
         if better:
             self.best, self.best_step = rows[0]["abs_rel"], step
             self.scores = {row["source"]: row for row in rows}
         if trainer.is_global_zero:
             if better:
-                self.save(module.network)
+                self.save()
             self._tell(trainer, module, rows, better)
 
-    def _tell(self, trainer: Trainer, module: Supervised, rows: list[dict[str, Any]], better: bool) -> None:
+    def _tell(self, trainer: Trainer, module: DepthTraining, rows: list[dict[str, Any]], better: bool) -> None:
         step = rows[0]["step"]
         for row in rows:
             self.table.add(row)
@@ -197,13 +198,14 @@ class Validation(StepCallback):
             for logger in trainer.loggers:
                 logger.log_metrics(tags, step)
             numbers = ", ".join(f"{name} {row[name]:.4f}" for name in ("abs_rel", "rmse", "delta1"))
-            self.say(f"step {step}, {row['source']} ({row['images']} images): {numbers}{' *' * better}")
+            scaled = "" if module.scaling == "none" else f" after {module.scaling}"
+            self.say(f"step {step}, {row['source']} ({row['images']} images): {numbers}{scaled}{' *' * better}")
         if self.shown:
             maps = []
             training = [part for part in module.network.modules() if part.training]
             module.network.eval()
             with torch.inference_mode():
-                maps = [predicted(module.network, sample).cpu()[0, 0].numpy() for sample in self.shown]
+                maps = [predicted(module.network, sample, module.scaling)[0, 0].numpy() for sample in self.shown]
             for part in training:
                 part.training = True
             save_pictures(self.shown, maps, self.folder / "pictures" / f"step_{step:07d}.png")
@@ -224,7 +226,7 @@ class Checkpoints(StepCallback):
     def __init__(self, path: Path, every: int) -> None:
         self.path, self.every = path, every
 
-    def on_step(self, trainer: Trainer, module: Supervised, step: int) -> None:
+    def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
         """Every `every` steps and after the last one."""
         if step % self.every and step != module.steps:
             return

@@ -86,10 +86,14 @@ class OptimiserConfig:
         divisors: rate of a parameter group of the model, as lr divided by this; 0 or less freezes the group.
         weight_decay: of all parameters.
         clip: largest norm of the gradient; 0 leaves it as it is.
-        schedule: onecycle or constant.
+        schedule: onecycle (by steps), step, exponential or cosine (by epochs), or constant.
         pct_start: onecycle, share of the steps in which the rate rises.
         div_factor: onecycle, lr / first rate.
         final_div_factor: onecycle, first rate / last rate.
+        period: step, epochs from one drop of the rate to the next; cosine, epochs from one restart to the next.
+        gamma: factor of the rate at each drop (step) or in each epoch (exponential); cosine, of the largest at each
+            restart.
+        minima: cosine, the lowest rate of each parameter group; 0 where none is named.
     """
 
     name: Literal["adamw", "adam"] = "adamw"
@@ -97,10 +101,30 @@ class OptimiserConfig:
     divisors: dict[str, float] = field(default_factory=dict)
     weight_decay: float = 0.01
     clip: float = 0.0
-    schedule: Literal["onecycle", "constant"] = "onecycle"
+    schedule: Literal["onecycle", "step", "exponential", "cosine", "constant"] = "onecycle"
     pct_start: float = 0.7
     div_factor: float = 1.0
     final_div_factor: float = 1e4
+    period: int = 15
+    gamma: float = 0.1
+    minima: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class PhotometricConfig:
+    """Training by the loss photometric; no other loss looks at it.
+
+    Args:
+        smoothness: weight of roughness where the picture is not rough.
+        pose_weights: what the pose network starts from: nothing (fresh), a run's `model` folder, or published weights.
+        pose_imagenet: file of a ResNet-18 that was trained on ImageNet, for the pose network in place of pose_weights.
+        align_corners: false reads positions as Monodepth2's published code does today; for comparison only.
+    """
+
+    smoothness: float = 1e-3
+    pose_weights: str | None = None
+    pose_imagenet: str | None = None
+    align_corners: bool = True
 
 
 @dataclass
@@ -112,7 +136,8 @@ class TrainConfig:
         seed: draws the order of samples, what is varied in them, and chance inside the network.
         epochs: passes over the training rows; what does not fill a last batch is left out.
         steps: steps in all, in place of epochs.
-        loss: silog, log_l1 (BITD) or l1 (BatVision U-Net).
+        loss: silog, log_l1 (BITD) or l1 (BatVision U-Net); or photometric, which learns from frames of a moving
+            camera without their depth (Monodepth2, MonoViT, Lite-Mono).
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
         validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
@@ -126,13 +151,14 @@ class TrainConfig:
         model: the network.
         data: the samples.
         optimiser: how weights are changed.
+        photometric: further settings of that loss.
     """
 
     out: str = "run"
     seed: int = 0
     epochs: int = 5
     steps: int | None = None
-    loss: Literal["silog", "log_l1", "l1"] = "silog"
+    loss: Literal["silog", "log_l1", "l1", "photometric"] = "silog"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     validate_every: float = 1.0
@@ -146,6 +172,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
 
     def __post_init__(self) -> None:
         data, optimiser = self.data, self.optimiser
@@ -161,21 +188,35 @@ class TrainConfig:
             ("nodes", self.nodes, 1),
             ("data.batch_size", data.batch_size, 1),
             ("data.workers", data.workers, 0),
+            ("optimiser.period", optimiser.period, 1),
         ):
             if value < least:
                 raise OptionError(f"{name} is {value}, but must be a whole number from {least}")
         for name, chance in (("data.flip", data.flip), ("data.jitter", data.jitter)):
             if not 0.0 <= chance <= 1.0:
                 raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")
-        for name, number in (("optimiser.weight_decay", optimiser.weight_decay), ("optimiser.clip", optimiser.clip)):
+        for name, number in (
+            ("optimiser.weight_decay", optimiser.weight_decay),
+            ("optimiser.clip", optimiser.clip),
+            ("photometric.smoothness", self.photometric.smoothness),
+        ):
             if not 0.0 <= number < float("inf"):
                 raise OptionError(f"{name} is {number}, but must be 0 or more")
-        for name, number in (("validate_every", self.validate_every), ("optimiser.lr", optimiser.lr)):
+        for name, number in (
+            ("validate_every", self.validate_every),
+            ("optimiser.lr", optimiser.lr),
+            ("optimiser.gamma", optimiser.gamma),
+        ):
             if not 0.0 < number < float("inf"):
                 raise OptionError(f"{name} is {number}, but must be above 0")
 
 
-GROUPS: dict[str, type] = {"model": ModelConfig, "data": DataConfig, "optimiser": OptimiserConfig}
+GROUPS: dict[str, type] = {
+    "model": ModelConfig,
+    "data": DataConfig,
+    "optimiser": OptimiserConfig,
+    "photometric": PhotometricConfig,
+}
 """The second level of a run's settings."""
 
 
@@ -279,7 +320,7 @@ def _check_name(key: str, group: type, prefix: str, source: str) -> None:
 
 def _underscored(flags: Sequence[str]) -> list[str]:
     """Flags as jsonargparse knows them; a bare `--resume` is switched on; unknown ones are refused."""
-    switches = {"resume", "data.hears", "data.sees", "data.shuffle_echoes"}
+    switches = {"resume", "data.hears", "data.sees", "data.shuffle_echoes", "photometric.align_corners"}
     words = []
     for position, word in enumerate(flags):
         flag, equals, value = word.partition("=")

@@ -12,24 +12,28 @@ from torch import Tensor, nn
 
 from avsnet.errors import ModelError
 from avsnet.metrics import MetricMean
+from avsnet.scaling import as_depth, scale_depth
 
 
-def evaluate(network: nn.Module, batches: Iterable[dict[str, Any]], *, cap: float = math.inf) -> MetricMean:
-    """Judge a network that gives metres.
+def evaluate(
+    network: nn.Module, batches: Iterable[dict[str, Any]], *, cap: float = math.inf, scaling: str = "none"
+) -> MetricMean:
+    """Judge a network by known depth.
 
-    Predictions are brought to the size of the target (bilinear, corners aligned) and clamped to 1 mm .. `cap`, as for
-    every method.
+    Predictions are brought to the size of the target in their own unit (bilinear, corners aligned), to metres, and
+    clamped to 1 mm .. `cap`, as for every method.
 
     Args:
-        network: gives `metric_depth`; its mode is left as it was.
+        network: as in `predicted`; its mode is left as it was.
         batches: of `avsnet.data.sample`, with `depth` and `valid`.
         cap: metres.
+        scaling: as in `predicted`.
 
     Returns:
         The mean over the images; parts made by several processes can be merged.
 
     Raises:
-        ModelError: the network gives no metres.
+        ModelError: the network does not give what is to be judged.
         DepthError: it gives NaN where the target is valid.
     """
     mean = MetricMean()
@@ -38,8 +42,8 @@ def evaluate(network: nn.Module, batches: Iterable[dict[str, Any]], *, cap: floa
     try:
         with torch.inference_mode():
             for batch in batches:
-                pred = predicted(network, batch)
-                for one, target, valid in zip(pred.cpu(), batch["depth"].cpu(), batch["valid"].cpu(), strict=True):
+                pred = predicted(network, batch, scaling)
+                for one, target, valid in zip(pred, batch["depth"].cpu(), batch["valid"].cpu(), strict=True):
                     mean.update(one, target, valid, maximum=cap)
     finally:
         for part in training:
@@ -47,24 +51,44 @@ def evaluate(network: nn.Module, batches: Iterable[dict[str, Any]], *, cap: floa
     return mean
 
 
-def predicted(network: nn.Module, batch: dict[str, Any]) -> Tensor:
+def predicted(network: nn.Module, batch: dict[str, Any], scaling: str = "none") -> Tensor:
     """One pass over a batch, wherever the network is.
 
+    Args:
+        network: gives `metric_depth`, or `disparity` where that is scaled.
+        batch: with `depth` and `valid`.
+        scaling: "none", or "oracle_median": each map's median is made the true one, over valid pixels.
+
     Returns:
-        (B, 1, H, W) metres at the size of the batch's `depth`.
+        (B, 1, H, W) metres at the size of the batch's `depth`, on the CPU.
 
     Raises:
-        ModelError: the network gives no metres.
+        ModelError: the network does not give that.
     """
     weight = next(network.parameters(), None)
+    seen = batch
     if weight is not None:
-        batch = {key: value.to(weight.device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-    out = network(batch)
-    if "metric_depth" not in out:
+        seen = {key: value.to(weight.device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+    out, kind = network(seen), "metric_depth" if scaling == "none" else "disparity"
+    if kind not in out:
         raise ModelError(
-            f"{type(network).__name__} gives {', '.join(out)}, no metric_depth; it cannot be judged in metres"
+            f"{type(network).__name__} gives {', '.join(out)}, no {kind}; it cannot be judged in metres"
+            + (f" after {scaling}" if kind == "disparity" else "")
         )
-    return at_size(out["metric_depth"].float(), batch["depth"].shape[-2:])
+    values = at_size(out[kind].float(), batch["depth"].shape[-2:]).cpu()
+    if scaling == "none":
+        return values
+    return torch.stack(
+        [_median_scaled(*maps) for maps in zip(values, batch["depth"].cpu(), batch["valid"].cpu(), strict=True)]
+    )
+
+
+def _median_scaled(disparity: Tensor, depth: Tensor, valid: Tensor) -> Tensor:
+    """(1, H, W) metres; without a valid pixel, which no metric looks at, depth in its own unit."""
+    relative, known, counts = (one[0].numpy() for one in (disparity, depth, valid))
+    if not counts.any():
+        return torch.from_numpy(as_depth(relative, "disparity"))[None]
+    return torch.from_numpy(scale_depth(relative, known, kind="disparity", valid=counts).depth)[None]
 
 
 def at_size(pred: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:

@@ -9,11 +9,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avsnet.errors import MissingExtraError, ModelError, TrainingError
 from avsnet.train.card import environment, model_card
 from avsnet.train.config import TrainConfig, read_config, write_config
+
+if TYPE_CHECKING:  # Lightning is an extra
+    from avsnet.train.module import DepthTraining
 
 _FREE = ("out", "resume", "validate_every", "save_every", "log_every", "pictures", "accelerator", "devices", "nodes")
 """Settings that a run may change when it goes on; all others would make another run of it."""
@@ -24,7 +27,8 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
 
     The folder `config.out` gets `config.yaml`, `environment.txt`, `metrics.csv`, `validation.csv`, `tensorboard`,
     `pictures`, `checkpoints/last.ckpt`, and `model`: the weights that were best in validation, the last ones without
-    one, with their `MODEL_CARD.md`.
+    one, with their `MODEL_CARD.md`; beside those of a depth network that has learned from frames alone, its pose
+    network's as `pose.safetensors`.
 
     Args:
         config: of the run.
@@ -39,7 +43,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         OptionError: settings that do not go together.
         TrainingError: the folder holds another run, the loss is no number, or the system stopped the run.
         DataError: the data set is not as published, or too many of its rows cannot be read.
-        ModelError: an unknown network, or one that gives no metres or cannot be saved.
+        ModelError: an unknown network, or one that does not give what the loss looks at or cannot be saved.
     """
     try:
         import tensorboard  # type: ignore[import-untyped]  # noqa: F401
@@ -53,6 +57,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
     from avsnet.models.registry import create_model
     from avsnet.train.callbacks import Checkpoints, Log, Validation
     from avsnet.train.datamodule import DepthData
+    from avsnet.train.self_supervised import SelfSupervised
     from avsnet.train.supervised import Supervised
 
     first = getattr(rank_zero_only, "rank", 0) == 0
@@ -61,6 +66,8 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
     data = DepthData(config, config.devices * config.nodes)
+    way = SelfSupervised if config.loss == "photometric" else Supervised
+    module = way(network, config, data.steps, data.order.steps_per_epoch)
     if first:
         _prepare(config, folder, last, command)
 
@@ -69,7 +76,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
 
     log = Log(folder, say)
     every = max(1, round(config.validate_every * data.order.steps_per_epoch))
-    validation = Validation(folder, data, every, lambda net: _save(net, weights), say)
+    validation = Validation(folder, data, every, lambda: _save(module, weights), say)
     with warnings.catch_warnings():
         # Advice on workers and logging that does not fit here, and what Lightning still asks of older libraries.
         warnings.simplefilter("ignore", PossibleUserWarning)
@@ -97,12 +104,12 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         )
         resumed = last if config.resume and last.exists() else None
         try:
-            trainer.fit(Supervised(network, config, data.steps), datamodule=data, ckpt_path=resumed, weights_only=True)
+            trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
         except SIGTERMException:
             raise TrainingError(f"{folder}: the system stopped the run (SIGTERM); go on with it by --resume") from None
     if first:
         if not validation.scores:
-            _save(network, weights)
+            _save(module, weights)
         card = model_card(
             config,
             command=command,
@@ -156,11 +163,11 @@ def _course(config: TrainConfig) -> dict[str, Any]:
     return flat
 
 
-def _save(network: Any, folder: Path) -> None:
+def _save(module: DepthTraining, folder: Path) -> None:
     """Write the weights as our folder, whole or not at all."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    network.save_pretrained(part)
+    module.save(part)
     (part / "README.md").unlink(missing_ok=True)  # the library's boilerplate; MODEL_CARD.md tells
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)
