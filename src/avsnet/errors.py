@@ -37,6 +37,10 @@ class DataError(AvsnetError):
     """A data set whose files, columns or layout are not as published, or too many of whose rows cannot be read."""
 
 
+class UnusableError(AvsnetError):
+    """A row that can be read but teaches nothing: dark frames, or a camera that stands still."""
+
+
 class OptionError(AvsnetError):
     """An option whose value is outside what it allows."""
 

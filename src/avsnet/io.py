@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from avsnet.errors import AudioError, AvsnetError, ImageError, OutputError
 
@@ -62,6 +62,27 @@ def read_image(path: str | Path) -> np.ndarray:
     except Exception as error:  # on a broken file Pillow's readers raise nearly anything
         reason = one_line(error)
         raise ImageError(f"{path}: broken or truncated picture ({reason}); copy or export it again") from None
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """The size of a picture that `read_image` would give, from the file's head alone.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W) pixels, upright.
+
+    Raises:
+        ImageError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            lies = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    except Exception as error:
+        raise ImageError(f"{path}: not a picture ({one_line(error)}); give a PNG or JPEG file") from None
+    return (width, height) if lies else (height, width)
 
 
 def rgb_array(picture: Image.Image) -> np.ndarray:

@@ -105,8 +105,8 @@ def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
     speaker between them.
 
     Args:
-        sample: a sample or a batch of `avsnet.data.sample`; of image, depth, valid, waveform, echo and intrinsics
-            those that are there are mirrored, every other key is passed on.
+        sample: a sample or a batch of `avsnet.data.sample`; of image, depth, valid, waveform, echo, intrinsics and a
+            triplet's earlier and later those that are there are mirrored, every other key is passed on.
 
     Returns:
         A new dict: pictures and maps mirrored, ears swapped, cx' = W - 1 - cx.
@@ -115,7 +115,7 @@ def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
         SampleError: intrinsics without image, depth or valid, which say how wide the picture is.
     """
     flipped = dict(sample)
-    for key in ("image", "depth", "valid"):
+    for key in ("image", "earlier", "later", "depth", "valid"):
         if key in sample:
             flipped[key] = sample[key].flip(-1)
     for key, ears in (("waveform", -2), ("echo", -3)):

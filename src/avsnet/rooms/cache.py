@@ -30,7 +30,7 @@ class Store:
         domain: `"offices"` or `"historic"`.
         size: (h, w) pixels.
         aspect: as in `sample`.
-        samples: length of every recording.
+        samples: length of every recording; 0: there are none, and no sound is made.
         align: the sample at which the direct sound is put; None: as recorded.
         preset: name of the simulator's knobs.
         cache: folder; None: nothing is kept.
@@ -51,6 +51,8 @@ class Store:
             return None
         name = f"{self.preset}-v{VERSION}-{self.domain}-{self.size[0]}x{self.size[1]}"
         name += f"-aspect{self.aspect:.4g}" if self.aspect else ""
+        if not self.samples:
+            return self.cache / f"{name}-silent"
         return self.cache / f"{name}-{self.samples}-{'raw' if self.align is None else self.align}"
 
     def path(self, seed: int, frame: int) -> Path:
@@ -61,8 +63,8 @@ class Store:
     def read(self, seed: int, frame: int) -> np.ndarray:
         """A sample's record, made and kept if it was not there.
 
-        It holds rgb, depth and depth_sensor (uint16 millimetres), waveform (int16, `FULL` standing for `peak`), peak,
-        K, k, ambiguous and room_type.
+        It holds rgb, depth and depth_sensor (uint16 millimetres), waveform (int16, `FULL` standing for `peak`) and
+        peak where there is sound, K, k, ambiguous and room_type.
         """
         if self.folder is not None:
             try:
@@ -77,24 +79,25 @@ class Store:
 
     def make(self, seed: int, frame: int) -> np.ndarray:
         """Make a sample's record, and keep it where there is a cache."""
-        raw = self.samples + (0 if self.align is None else _LONGEST_LEAD)
+        raw = self.samples + (0 if self.align is None or not self.samples else _LONGEST_LEAD)
         made = sample(self.domain, seed, frame, size=self.size, aspect=self.aspect, samples=raw, preset=self.preset)
         height, width = self.size
         kind = [
             ("rgb", "u1", (height, width, 3)),
             ("depth", "<u2", (height, width)),
             ("depth_sensor", "<u2", (height, width)),
-            ("waveform", "<i2", (2, self.samples)),
-            ("peak", "<f4"),
             ("K", "<f8", (3, 3)),
             ("k", "<f8"),
             ("ambiguous", "?"),
             ("room_type", "U16"),
         ]
+        if self.samples:
+            kind[3:3] = [("waveform", "<i2", (2, self.samples)), ("peak", "<f4")]
         record = np.zeros((), kind)
-        waveform = self._placed(made["audio"], made["rig"])
-        peak = max(float(np.abs(waveform).max()), 1e-12)
-        record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
+        if self.samples:
+            waveform = self._placed(made["audio"], made["rig"])
+            peak = max(float(np.abs(waveform).max()), 1e-12)
+            record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
         record["depth"] = np.clip(np.round(made["depth"] * 1000.0), 0, 65_535)
         for name in ("rgb", "depth_sensor", "K", "k", "ambiguous", "room_type"):
             record[name] = made[name]

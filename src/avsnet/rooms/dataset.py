@@ -30,10 +30,10 @@ class Rooms(Dataset[dict[str, Any]]):
         frames: of each room; frames of one hundred each are one walk, so 0, 100, 200 are three places in it.
         size: (h, w) of picture and depth, pixels.
         aspect: as in `sample`: 16 / 9 shows what the readers make of BatVision's pictures at a square size.
-        depth: `"sensor"`: with a sensor's noise and holes; `"true"`: of every pixel up to the cap.
+        depth: `"sensor"`: with a sensor's noise and holes; `"true"`: of every pixel up to the cap; None: no depth.
         cap: metres; None: the domain's.
         over_cap: "drop" or "clip", as in the readers.
-        samples: length of every recording.
+        samples: length of every recording; 0: pictures only, no sound is made.
         align: the sample at which the direct sound is put, from the rig's geometry, not by ear as the readers must;
             None: as recorded.
         spectrogram: settings that give `echo`.
@@ -56,7 +56,7 @@ class Rooms(Dataset[dict[str, Any]]):
         frames: Sequence[int] = (0,),
         size: tuple[int, int] = (256, 256),
         aspect: float | None = None,
-        depth: str = "sensor",
+        depth: str | None = "sensor",
         cap: float | None = None,
         over_cap: str = "drop",
         samples: int = SAMPLES,
@@ -68,9 +68,11 @@ class Rooms(Dataset[dict[str, Any]]):
         seeds = range(rooms) if isinstance(rooms, int) else list(rooms)
         if not len(seeds) or not len(frames):
             raise OptionError("rooms, frames: found none, wanted one or more")
-        if depth not in ("sensor", "true"):
-            raise OptionError(f"depth: found {depth!r}, wanted sensor or true")
-        if samples < 1 or (align is not None and not 0 <= align < samples):
+        if depth not in ("sensor", "true", None):
+            raise OptionError(f"depth: found {depth!r}, wanted sensor, true or None")
+        if spectrogram is not None and not samples:
+            raise OptionError("samples: 0 make no sound, of which there is no spectrogram")
+        if samples < 0 or (samples and align is not None and not 0 <= align < samples):
             raise OptionError(f"samples {samples}, align {align}: the direct sound must lie within the recording")
         self.domain, self.preset, self.size, self.aspect, self.depth = domain, preset, size, aspect, depth
         self.cap = find_domain(domain, find_preset(preset)).cap if cap is None else cap
@@ -87,23 +89,26 @@ class Rooms(Dataset[dict[str, Any]]):
         """The sample at a place; beside the contract's keys it has `k`, `ambiguous` and `room_type`."""
         seed, frame = self.items[index]
         record = self.store.read(seed, frame)
-        stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
-        depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
-        waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
         found: dict[str, Any] = {
             "image": torch.from_numpy(record["rgb"].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)),
-            "waveform": waveform,
-            "sample_rate": SAMPLE_RATE,
-            "depth": torch.from_numpy(depth.astype(np.float32))[None],
-            "valid": torch.from_numpy(valid)[None],
             "intrinsics": torch.from_numpy(record["K"].astype(np.float32)),
             "id": f"{self.domain}/{seed:07d}/{frame:04d}",
             "k": float(record["k"]),
             "ambiguous": bool(record["ambiguous"]),
             "room_type": str(record["room_type"]),
         }
-        if self.spectrogram is not None:
-            found["echo"] = self.spectrogram(waveform)
+        if self.depth is not None:
+            stored = record["depth_sensor" if self.depth == "sensor" else "depth"]
+            depth, valid = valid_depth(stored.astype(np.float64) / 1000.0, self.cap, self.over_cap)
+            found["depth"], found["valid"] = (
+                torch.from_numpy(depth.astype(np.float32))[None],
+                torch.from_numpy(valid)[None],
+            )
+        if self.samples:
+            waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
+            found["waveform"], found["sample_rate"] = waveform, SAMPLE_RATE
+            if self.spectrogram is not None:
+                found["echo"] = self.spectrogram(waveform)
         return found
 
     def fill(self, workers: int = 1, progress: bool = True) -> int:

@@ -40,8 +40,8 @@ class DataConfig:
     """What is trained on, and what it is judged by.
 
     Args:
-        train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT or rooms:DOMAIN:FIRST-LAST (seeds of
-            simulated rooms).
+        train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, rooms:DOMAIN:FIRST-LAST (seeds of
+            simulated rooms) or frames:ROOT (triplets only).
         val: likewise; none at all leaves validation out. The first one decides which weights are the best.
         size: height and width of pictures and depth, pixels.
         cap: metres; deeper pixels do not count; by default 12 for batvision_v1 and offices, else 30.
@@ -55,6 +55,9 @@ class DataConfig:
         jitter: probability that a picture's colours are varied.
         shuffle_echoes: give every sample the echo of another one, in training and validation: the control.
         cache: folder in which simulated rooms are kept, so that each is made once.
+        interval: frames from a picture to its neighbours; makes the training rows triplets, which need no depth.
+        intrinsics: of triplets: a camera file, or the horizontal field of view in degrees; by default the data set's
+            own camera, or where it has none, 70 degrees.
     """
 
     train: list[str] | str = field(default_factory=list)
@@ -71,6 +74,8 @@ class DataConfig:
     jitter: float = 0.5
     shuffle_echoes: bool = False
     cache: str | None = None
+    interval: int | None = None
+    intrinsics: float | str | None = None
 
     def __post_init__(self) -> None:
         self.train, self.val = ([text] if isinstance(text, str) else text for text in (self.train, self.val))
@@ -189,9 +194,17 @@ class TrainConfig:
             ("data.batch_size", data.batch_size, 1),
             ("data.workers", data.workers, 0),
             ("optimiser.period", optimiser.period, 1),
+            ("data.interval", 1 if data.interval is None else data.interval, 1),
         ):
             if value < least:
                 raise OptionError(f"{name} is {value}, but must be a whole number from {least}")
+        if data.interval is not None and (data.hears or not data.sees):
+            raise OptionError("data.interval makes triplets of pictures; give data.hears: false and data.sees: true")
+        if (data.interval is not None) != (self.loss == "photometric"):
+            raise OptionError(
+                f"loss {self.loss} with data.interval {data.interval}: triplets and the loss photometric need each "
+                "other; give both, such as data.interval 20, or neither"
+            )
         for name, chance in (("data.flip", data.flip), ("data.jitter", data.jitter)):
             if not 0.0 <= chance <= 1.0:
                 raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from avsnet.train.sampler import EpochSampler, Order
 from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
 
 _TOLERANCE = 0.01  # share of an epoch's rows that may be unreadable
+_UNUSABLE = 0.5  # and share of those that may teach nothing
 _NAMED = 5  # reasons in one message
 
 
@@ -28,6 +30,7 @@ class DepthData(LightningDataModule):
         processes: that share the work.
 
     Attributes:
+        told: what there is to tell of the sources, such as how many triplets they have.
         order: which rows belong to which step.
         caps: of each validation source, metres.
         steps: in all.
@@ -38,15 +41,21 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset(
-            [self._shuffled(open_source(source, "train", config.data)) for source in config.data.train]
-        )
+        trained = [open_source(source, "train", config.data) for source in config.data.train]
+        self.told = [line for dataset in trained for line in getattr(dataset, "told", ())]
+        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset([self._shuffled(dataset) for dataset in trained])
         judged = {source: open_source(source, "val", config.data) for source in config.data.val}
         self._val = {source: self._shuffled(dataset) for source, dataset in judged.items()}
         self.caps = {source: source_cap(dataset) for source, dataset in judged.items()}
         rows = len(self._train)
         self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
         self.steps = config.steps or config.epochs * self.order.steps_per_epoch
+
+    def setup(self, stage: str) -> None:
+        """Tell it, once, when a run begins."""
+        if self.trainer is None or self.trainer.is_global_zero:
+            for line in self.told:
+                print(line, file=sys.stderr, flush=True)
 
     def train_dataloader(self) -> TrainingLoader:
         """All batches of this process."""
@@ -113,12 +122,14 @@ class TrainingLoader:
         batches: handed out so far, those before the entry too.
         waited: seconds that the taker has waited for them.
         replaced: rows of the epoch under way that could not be read and gave their place to another.
+        unusable: those that could, but taught nothing.
     """
 
     def __init__(self, loader: SampleLoader, sampler: EpochSampler, steps: int) -> None:
         self.loader, self.sampler, self.steps = loader, sampler, steps
         self.batches, self.waited = 0, 0.0
         self.replaced: list[str] = []
+        self.unusable: list[str] = []
 
     def __len__(self) -> int:
         """Batches of the whole run."""
@@ -128,23 +139,24 @@ class TrainingLoader:
         """The batches from the entry on.
 
         Raises:
-            DataError: more than 1 % of an epoch's rows cannot be read.
+            DataError: more than 1 % of an epoch's rows cannot be read, or more than half of them teach nothing.
         """
         while self.batches < len(self):
             step = self.batches // self.sampler.accumulate
             self.sampler.epoch, self.sampler.start = divmod(step, self.sampler.order.steps_per_epoch)
-            self.replaced = []
+            self.replaced, self.unusable = [], []
             asked = time.perf_counter()
             for batch in self.loader:
                 self.waited += time.perf_counter() - asked
-                self._count(batch.pop("replaced"))
+                self._count(batch.pop("replaced"), batch.pop("unusable"))
                 self.batches += 1
                 yield batch
                 if self.batches == len(self):
                     break
                 asked = time.perf_counter()
-            if self.replaced:
-                warnings.warn(self._named(), stacklevel=2)
+            for reasons, what in self._kinds():
+                if reasons:
+                    warnings.warn(_named(reasons, what), stacklevel=2)
 
     def state_dict(self) -> dict[str, int]:
         """Where to enter again."""
@@ -154,15 +166,19 @@ class TrainingLoader:
         """Enter there."""
         self.batches = state["batches"]
 
-    def _count(self, reasons: list[str]) -> None:
-        self.replaced += [reason for reason in reasons if reason]
+    def _count(self, replaced: list[str], unusable: list[str]) -> None:
+        self.replaced += [reason for reason in replaced if reason]
+        self.unusable += [reason for reason in unusable if reason]
         rows = self.sampler.order.rows
-        if len(self.replaced) > _TOLERANCE * rows:
-            raise DataError(
-                f"{self._named()}; that is more than {_TOLERANCE:.0%} of {rows} rows: see whether the data set is "
-                "whole (avsnet check)"
-            )
+        mends = ("see whether the data set is whole (avsnet check)", "film while the camera moves, and in the light")
+        for (reasons, what), share, mend in zip(self._kinds(), (_TOLERANCE, _UNUSABLE), mends, strict=True):
+            if len(reasons) > share * rows:
+                raise DataError(f"{_named(reasons, what)}; that is more than {share:.0%} of {rows} rows: {mend}")
 
-    def _named(self) -> str:
-        more = f" | and {len(self.replaced) - _NAMED} more" if len(self.replaced) > _NAMED else ""
-        return f"{len(self.replaced)} rows cannot be read, others stand in: {' | '.join(self.replaced[:_NAMED])}{more}"
+    def _kinds(self) -> tuple[tuple[list[str], str], ...]:
+        return (self.replaced, "cannot be read"), (self.unusable, "teach nothing")
+
+
+def _named(reasons: list[str], what: str) -> str:
+    more = f" | and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    return f"{len(reasons)} rows {what}, others stand in: {' | '.join(reasons[:_NAMED])}{more}"

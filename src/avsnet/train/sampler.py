@@ -19,7 +19,7 @@ Draw = tuple[int, int]
 """What is asked of the training rows: the epoch, by which chance is drawn, and the place of the row."""
 
 
-ORDER, CHANCE, NETWORK, SHUFFLE = 1, 2, 3, 4
+ORDER, CHANCE, NETWORK, SHUFFLE, STAND_IN = 1, 2, 3, 4, 5
 """What a stream of random numbers is for: the second number of its key, after the run's seed."""
 
 

@@ -1,8 +1,10 @@
-"""Where samples come from, by a short name: `batvision_v2:ROOT`, `rooms:historic:0-1999`, `folder:ROOT`."""
+"""Where samples come from, by a short name: `batvision_v2:ROOT`, `rooms:historic:0-1999`, `folder:ROOT`.
+
+With `data.interval` they give triplets to train on; `train.triplets` opens those.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +13,17 @@ from torch.utils.data import Dataset
 
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.transforms import flip, jitter
-from avsnet.errors import AvsnetError, DataError, OptionError
+from avsnet.data.triplets import TRIPLET_KEYS
+from avsnet.errors import AvsnetError, DataError, OptionError, UnusableError
 from avsnet.train.config import DataConfig
-from avsnet.train.sampler import CHANCE, SHUFFLE, Draw, generator
+from avsnet.train.sampler import CHANCE, SHUFFLE, STAND_IN, Draw, generator
+from avsnet.train.triplets import open_rooms, open_triplets
 
-KINDS = ("batvision_v1:ROOT", "batvision_v2:ROOT", "folder:ROOT", "rooms:DOMAIN:FIRST-LAST")
+KINDS = ("batvision_v1:ROOT", "batvision_v2:ROOT", "folder:ROOT", "rooms:DOMAIN:FIRST-LAST", "frames:ROOT")
 """The forms that a source can have."""
 
 _KEYS = ("image", "waveform", "sample_rate", "depth", "valid", "id")
-_TRIES = 16  # rows tried in the place of one that cannot be read
+_TRIES = 16  # rows tried in the place of one that cannot be read or used
 
 
 def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str, Any]]:
@@ -31,20 +35,26 @@ def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str
         config: size, cap, range axis and what is read.
 
     Returns:
-        A map-style data set of samples with depth.
+        A map-style data set of samples with depth; of triplets, where they are to be trained on.
 
     Raises:
-        OptionError: no such form.
+        OptionError: no such form, or none that gives what is wanted.
         DataError: the data set is not as published.
     """
     kind, _, where = source.partition(":")
     if kind not in {form.partition(":")[0] for form in KINDS} or not where:
         raise OptionError(f"source {source!r} is none of {', '.join(KINDS)}")
+    if config.interval is not None and split == "train":
+        return open_triplets(source, config)
+    if kind == "frames":
+        raise OptionError(f"source {source!r}: frames have no depth; they serve data.train, with data.interval")
     size = (config.size[0], config.size[1])
     samples = SAMPLES if config.samples is None else config.samples
     align = DIRECT_AT if config.align is None else config.align if config.align >= 0 else None
     if kind == "rooms":
-        return _rooms(source, size, samples, align, config)
+        # Beside triplets nothing is heard, and making sound is what takes time.
+        samples = samples if config.interval is None else 0
+        return open_rooms(source, config, cap=config.cap, samples=samples, align=align)
     if kind == "folder":
         from avsnet.data.folder import CaptureFolder
 
@@ -98,8 +108,12 @@ class ShuffledEchoes(Dataset[dict[str, Any]]):
 class TrainingRows(Dataset[dict[str, Any]]):
     """What is trained on: rows that vary from epoch to epoch, by chance that seed, epoch and row alone decide.
 
-    A row that cannot be read gives its place to the next that can, and says so in `replaced`: all processes then
-    make the same number of steps, of batches of the same size.
+    A row that cannot be read gives its place to the next that can, and says so in `replaced`; one that teaches nothing
+    gives it to a row that is drawn, as such rows come in a row, and says so in `unusable`. All processes then make the
+    same number of steps, of batches of the same size.
+
+    Of a triplet the colours of `seen`, `seen_earlier` and `seen_later` are varied, alike in all three; image, earlier
+    and later stay as they are, as what is seen is compared with what was there.
 
     Args:
         dataset: of samples.
@@ -120,28 +134,41 @@ class TrainingRows(Dataset[dict[str, Any]]):
             draw: the epoch, and the row.
 
         Raises:
-            AvsnetError: neither the row nor any of the next ones can be read.
+            DataError: neither the row nor any of those in its place can be read and used.
         """
         epoch, row = draw
-        sample, reasons = self._readable(row)
+        sample, reasons = self._readable(epoch, row)
         chance = generator(self.seed, CHANCE, epoch, row)
         mirrored, coloured = torch.rand(2, generator=chance).tolist()
         if mirrored < self.config.flip:
             sample = flip(sample)
-        if coloured < self.config.jitter and "image" in sample:
-            sample["image"] = jitter(sample["image"], chance)
-        return sample | {"replaced": reasons}
+        names = [name for name in ("image", "earlier", "later") if name in sample]
+        if names:
+            # Side by side they are one picture, of one draw.
+            seen = torch.cat([sample[name] for name in names], dim=-1)
+            seen = jitter(seen, chance) if coloured < self.config.jitter else seen
+            into = names if names == ["image"] else ["seen", "seen_earlier", "seen_later"]
+            sample |= dict(zip(into, seen.chunk(len(names), dim=-1), strict=True))
+        return sample | reasons
 
-    def _readable(self, row: int) -> tuple[dict[str, Any], str]:
-        reasons = []
-        for offset in range(min(_TRIES, len(self))):
+    def _readable(self, epoch: int, row: int) -> tuple[dict[str, Any], dict[str, str]]:
+        drawn = generator(self.seed, STAND_IN, epoch, row)
+        replaced: list[str] = []
+        unusable: list[str] = []
+        for _ in range(min(_TRIES, len(self))):
             try:
-                sample = wanted(self.dataset[(row + offset) % len(self)], self.config)
+                sample = wanted(self.dataset[row], self.config)
+            except UnusableError as error:
+                unusable.append(str(error))
+                row = int(torch.randint(len(self), (), generator=drawn))
             except AvsnetError as error:
-                reasons.append(str(error))
-                continue
-            return sample, " | ".join(reasons)
-        raise DataError(f"{len(reasons)} rows in a row cannot be read, the first of them: {reasons[0]}")
+                replaced.append(str(error))
+                row = (row + 1) % len(self)
+            else:
+                return sample, {"replaced": " | ".join(replaced), "unusable": " | ".join(unusable)}
+        reasons = [*replaced, *unusable]
+        what = "teach nothing or cannot be read" if unusable else "cannot be read"
+        raise DataError(f"{len(reasons)} rows in a row {what}, the first of them: {reasons[0]}")
 
 
 class JudgedRows(Dataset[dict[str, Any]]):
@@ -164,19 +191,9 @@ def wanted(sample: Mapping[str, Any], config: DataConfig) -> dict[str, Any]:
     Raises:
         DataError: there is no depth to learn from.
     """
+    if "earlier" in sample:
+        return {key: sample[key] for key in TRIPLET_KEYS}
     if "depth" not in sample:
         raise DataError(f"{sample['id']}: has no depth; training needs it")
     left_out = (set() if config.sees else {"image"}) | (set() if config.hears else {"waveform", "sample_rate"})
     return {key: sample[key] for key in _KEYS if key in sample and key not in left_out}
-
-
-def _rooms(
-    source: str, size: tuple[int, int], samples: int, align: int | None, config: DataConfig
-) -> Dataset[dict[str, Any]]:
-    from avsnet.rooms.dataset import Rooms
-
-    found = re.fullmatch(r"rooms:(\w+):(\d+)-(\d+)", source)
-    if found is None:
-        raise OptionError(f"source {source!r}: wanted rooms:DOMAIN:FIRST-LAST, such as rooms:historic:0-1999")
-    seeds = range(int(found[2]), int(found[3]) + 1)
-    return Rooms(found[1], seeds, size=size, cap=config.cap, samples=samples, align=align, cache=config.cache)
