@@ -14,6 +14,7 @@ from avsnet.errors import AudioError, ImageError, OutputError
 from avsnet.io import (
     Recording,
     atomic_path,
+    picture_size,
     read_image,
     read_wav,
     rgb_array,
@@ -64,6 +65,7 @@ def test_exif_orientation_turns_the_picture_upright(tmp_path):
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to view
     picture.save(tmp_path / "a.png", exif=exif)
     assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(pixels, -1))
+    assert picture_size(tmp_path / "a.png") == read_image(tmp_path / "a.png").shape[:2] != pixels.shape[:2]
 
 
 def test_grey_is_repeated_and_alpha_is_dropped(tmp_path):
@@ -109,6 +111,7 @@ def test_float_pixels_are_read_in_0_to_1_and_refused_beyond(tmp_path):
 
 def test_a_missing_an_empty_and_a_folder_picture_are_each_named(tmp_path):
     refused(read_image, tmp_path / "none.png", ImageError, "no such file")
+    refused(picture_size, tmp_path / "none.png", ImageError, "not a picture")
     (tmp_path / "empty.png").touch()
     refused(read_image, tmp_path / "empty.png", ImageError, "0 bytes")
     refused(read_image, tmp_path, ImageError, "folder")

@@ -135,3 +135,15 @@ def test_settings_that_make_no_sense_are_refused(change):
 def test_a_data_set_without_a_cache_cannot_be_filled():
     with pytest.raises(OptionError, match="no cache"):
         Rooms("offices", 1, **SMALL).fill()
+
+
+def test_pictures_alone_are_those_of_the_samples_that_sound_and_are_kept_apart(filled):
+    silent = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), samples=0)
+    assert silent.folder.parent == filled.folder.parent and silent.folder != filled.folder
+    one, other = silent[2], filled[2]
+    assert set(other) - set(one) == {"waveform", "sample_rate"}
+    assert all(torch.equal(one[key], other[key]) for key in ("image", "depth", "valid", "intrinsics"))
+    assert silent.store.path(1, 0).exists()
+    blind = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), samples=0, depth=None)
+    assert set(one) - set(blind[2]) == {"depth", "valid"}
+    assert blind.folder == silent.folder

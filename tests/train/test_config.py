@@ -38,6 +38,18 @@ def test_what_was_resolved_is_written_and_read_again_unchanged(written, tmp_path
     assert asdict(config)["data"]["size"] == (32, 48)
 
 
+@pytest.mark.parametrize(("given", "read"), [("80", 80), ("k.json", "k.json"), ("null", None)])
+def test_a_camera_is_a_file_or_a_number_of_degrees_and_is_written_as_it_is_read(written, tmp_path, given, read):
+    text = "data: {interval: 20, hears: false, intrinsics: %s}"
+    for config in (
+        read_config(written(text % given)),
+        read_config(written(text % "1.json"), ["--data.intrinsics", given]),
+    ):
+        assert (config.data.interval, config.data.intrinsics) == (20, read)
+        write_config(config, tmp_path / "resolved.yaml")
+        assert read_config(tmp_path / "resolved.yaml") == config
+
+
 def test_one_source_may_stand_without_brackets():
     assert DataConfig(train="folder:a").train == ["folder:a"]
 
@@ -62,6 +74,7 @@ def test_one_source_may_stand_without_brackets():
         ("seed: [", [], "is no YAML"),
         ("base: run.yaml", [], "is its own base"),
         ("base: nowhere.yaml", [], r"nowhere\.yaml: cannot be read"),
+        ("data: {interval: 20}", [], r"data\.interval makes triplets of pictures; give data\.hears: false"),
         ("seed: -1", [], "seed is -1, but must be a whole number from 0"),
         ("data: {flip: 2}", [], r"data\.flip is 2\.0, but must be a probability"),
         ("optimiser: {lr: 0}", [], r"optimiser\.lr is 0\.0, but must be above 0"),

@@ -86,14 +86,14 @@ def _of_batvision(source: str, root: str, config: DataConfig) -> Triplets:
     from avsnet.data.batvision_v1 import SPLITS
     from avsnet.data.frames import batvision_v1_frames
 
+    # One can train without the other splits' tables.
+    splits = [split for split in SPLITS if split == "train" or (Path(root) / f"{split}.csv").exists()]
+    frames = {split: batvision_v1_frames(root, split) for split in splits}
     counts = []
-    for split in SPLITS:
-        if split != "train" and not (Path(root) / f"{split}.csv").exists():
-            continue  # one can train without it
-        frames = batvision_v1_frames(root, split)
-        kept = f"{len(frames)} instances" if split == "test" else _count(_triplets(frames, config), frames)
+    for split, own in frames.items():
+        kept = f"{len(own)} instances" if split == "test" else _count(_triplets(own, config), own)
         counts.append(f"{split} {kept} (paper: {PUBLISHED[split]})")
-    return _of_files(source, batvision_v1_frames(root, "train"), config, ", ".join(counts))
+    return _of_files(source, frames["train"], config, ", ".join(counts))
 
 
 def _of_files(source: str, frames: Sequence[Frame], config: DataConfig, counts: str | None = None) -> Triplets:
