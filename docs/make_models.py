@@ -24,7 +24,8 @@ prediction = avsnet.predict("kitchen.jpg", "kitchen.wav", depth_model=model, sca
 ```
 
 `avsnet predict --depth-model lite_mono=PATH` takes them too. `weights="default"`, and the name without a path, look for
-a file or folder of the model's name in the user's cache, or in `AVSNET_CACHE`. Files are read without running code in them, and must fit entry by entry.
+a file or folder of the model's name in the user's cache, or in `AVSNET_CACHE`. Files are read without running code in
+them, and must fit entry by entry.
 
 | what a model gives | meaning |
 |---|---|
