@@ -23,8 +23,9 @@ model = avsnet.create_model("lite_mono", weights="lite-mono_640x192")  # the pub
 prediction = avsnet.predict("kitchen.jpg", "kitchen.wav", depth_model=model, scale_from="ranging")
 ```
 
-`weights="default"`, and `avsnet predict --depth-model lite_mono`, look for a file or folder of the model's name in the
-user's cache, or in `AVSNET_CACHE`. Files are read without running code in them, and must fit entry by entry.
+`avsnet predict --depth-model lite_mono=PATH` takes them too. `weights="default"`, and the name without a path, look for
+a file or folder of the model's name in the user's cache, or in `AVSNET_CACHE`. Files are read without running code in
+them, and must fit entry by entry.
 
 | what a model gives | meaning |
 |---|---|

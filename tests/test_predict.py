@@ -419,3 +419,14 @@ def test_a_picture_very_tall_and_narrow_needs_no_more_memory_than_a_square_one()
         planes, unexplained = find_planes(depth, depth > 0, intrinsics_from_fov(width, height, 60.0), 0.01)
         assert len(planes) == 1 and unexplained < 0.01
         assert planes[0].distance == pytest.approx(1.0, rel=0.01)
+
+
+def test_a_name_with_a_path_is_the_model_with_those_weights(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    model = avsnet.create_model("lite_mono_tiny", input_size=(32, 64))
+    model.save_pretrained(tmp_path / "net")
+    options = {"scale_from": "known:32,24,2.0"}
+    found = avsnet.predict(picture, depth_model=f"lite_mono_tiny={tmp_path / 'net'}", **options)
+    np.testing.assert_array_equal(found.depth, avsnet.predict(picture, depth_model=model, **options).depth)
+    with pytest.raises(ModelError, match="nowhere"):
+        avsnet.predict(picture, depth_model="lite_mono_tiny=nowhere")

@@ -63,8 +63,8 @@ def predict(
     Args:
         image: a picture, or a folder of them.
         out: folder to write to.
-        depth_model: a name that `avsnet models` lists, or onnx:PATH, or huggingface:ID_OR_FOLDER, or the folder of a
-            saved AVS-Net.
+        depth_model: a name that `avsnet models` lists, NAME=PATH with the weights of that file or folder, onnx:PATH,
+            huggingface:ID_OR_FOLDER, or the folder of a saved AVS-Net.
         echo: WAV of the echo; for a folder of pictures the folder of their WAVs, which have the same stem or the
             same number at its end.
         scale_from: auto (none for an AVS-Net, else the packaged one), none, ranging, known:x,y,metres (the depth at
@@ -524,20 +524,16 @@ def train(words: Sequence[str]) -> int:
 
 
 def _model(name: str, output: str | None, layout: str | None, size: str | None) -> "torch.nn.Module":
-    """The depth model with its default weights; what a model of others does not tell may be told by flags."""
-    from avsnet.models.registry import create_model
+    """The depth model; what a model of others does not tell may be told by flags."""
+    from avsnet.predict import load_model
 
-    if os.path.isdir(name):
-        from avsnet.models.avsnet import load_folder
-
-        return load_folder(name)
     size_option = "size" if name.startswith("onnx:") else "input_size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):
             raise OptionError(f"--model-size is {size!r}, but must be height,width in pixels, such as 224,224")
         entries[size_option] = [int(side) for side in size.split(",")]
-    return create_model(name, weights="default", **{key: value for key, value in entries.items() if value is not None})
+    return load_model(name, **{key: value for key, value in entries.items() if value is not None})
 
 
 VERBS: dict[str, Callable[..., int]] = {

@@ -57,8 +57,9 @@ def predict(
     Args:
         image: a file, a PIL picture, or (H, W, 3) uint8 RGB.
         echo: a WAV file, or (2, N) floats in -1..1, left ear first, with their `sample_rate`; (1, N) works too.
-        depth_model: a name for `create_model`, loaded with its default weights once per process; the folder of a
-            saved AVS-Net; or a module that keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
+        depth_model: a name for `create_model`, with its default weights, or NAME=PATH with those of a file or folder,
+            loaded once per process; the folder of a saved AVS-Net; or a module that keeps the contract of
+            `avsnet.models` and carries its `ModelInfo` as `info`.
         scale_from: the name or folder of an AVS-Net: the paper's rule, M = R median(Mp) / median(R), and for a model
             whose shift is open the least-squares fit of both. `"ranging"`: the time of flight of the echo.
             `"known:x,y,metres"`: the depth along the optical axis at pixel x, y of this picture. `"none"`: the model's
@@ -186,13 +187,30 @@ def is_avsnet(source: str) -> bool:
     return _AVSNET.fullmatch(source) is not None or os.path.isdir(source)
 
 
-@lru_cache(maxsize=4)
-def _loaded(name: str) -> torch.nn.Module:
-    """The model of this name with its default weights, or the AVS-Net of this folder; one module for all calls."""
-    from avsnet.models.avsnet import load_folder
-    from avsnet.models.registry import create_model
+def load_model(name: str, **options: Any) -> torch.nn.Module:
+    """A depth model by one text.
 
-    return load_folder(name) if os.path.isdir(name) else create_model(name, weights="default")
+    Args:
+        name: for `create_model`, with its default weights; NAME=PATH with those of a file or folder; or the folder of a
+            saved AVS-Net.
+        **options: of the model.
+
+    Raises:
+        ModelError: an unknown name, or weights that are missing or broken.
+        OptionError: an option that the model does not have.
+    """
+    from avsnet.models.avsnet import load_folder
+    from avsnet.models.registry import PREFIXES, create_model
+
+    if os.path.isdir(name):
+        return load_folder(name, **options)
+    prefixed = name.partition(":")[0] in PREFIXES
+    name, _, weights = (name, "", "") if prefixed else name.partition("=")
+    return create_model(name, weights=weights or "default", **options)
+
+
+_loaded = lru_cache(maxsize=4)(load_model)
+"""One module for all calls."""
 
 
 def _module(depth_model: str | torch.nn.Module) -> torch.nn.Module:

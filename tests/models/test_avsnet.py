@@ -22,6 +22,7 @@ from avsnet.losses import silog
 from avsnet.models import create_model, list_models
 from avsnet.models.avsnet import AVSNet, load_folder, save_half
 from avsnet.models.fusion import FUSIONS
+from avsnet.models.registry import model_info
 
 SIZE = (64, 96)
 ALL = [name for name in list_models() if name.startswith("avsnet_")]
@@ -389,6 +390,7 @@ def test_every_encoder_has_an_avsnet_that_hears_and_one_that_only_sees(name):
     hearing = [key for key, _ in model.named_parameters() if key.startswith(("echo_encoder.", "fusion."))]
     assert bool(hearing) == name.endswith("_av") == (model.audio is not None)
     assert model.info.name == name
+    assert model.info.parameters == model_info(name).parameters == sum(weight.numel() for weight in model.parameters())
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")

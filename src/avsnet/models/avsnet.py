@@ -49,6 +49,11 @@ NARROW = {
 attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
 them."""
 
+PARAMETERS = {"midas_tiny": (32_513, 537_872), "midas_small": (707_777, 5_550_544)}
+"""Weights of the metric bins, and of what hears (bilinear fusion), beside those of the MiDaS network."""
+
+_PARAMETERS = (478_145, 35_499_984)  # beside all others, whose bottlenecks are alike
+
 PLACES = ("bins", "decoder")
 """Where the fused bottleneck goes."""
 
@@ -393,6 +398,7 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
     """What the AVS-Net on a MiDaS network is."""
     older = base.name.startswith(("midas_small", "midas_v21"))
     short = base.name if older else base.name.removeprefix("midas_")
+    bins, hearing = PARAMETERS.get(base.name, _PARAMETERS)
     return ModelInfo(
         f"avsnet_{short}_{'av' if hears else 'v'}",
         output="metric_depth",
@@ -401,6 +407,7 @@ def _info(base: ModelInfo, hears: bool) -> ModelInfo:
         source="AVS-Net, stage one, arXiv 2412.01637",
         size=SIZES.get(base.name, base.size),
         size_multiple=base.size_multiple,
+        parameters=None if base.parameters is None else base.parameters + bins + hears * hearing,
         fit=base.fit,
     )
 
