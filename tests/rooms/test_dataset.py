@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from avsnet.audio.spectrogram import SpectrogramSettings
 from avsnet.data.sample import check_sample
 from avsnet.errors import OptionError
+from avsnet.geometry import resize_intrinsics
 from avsnet.rooms import cache, sample
 from avsnet.rooms.dataset import Rooms
 
@@ -147,3 +148,15 @@ def test_pictures_alone_are_those_of_the_samples_that_sound_and_are_kept_apart(f
     blind = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), samples=0, depth=None)
     assert set(one) - set(blind[2]) == {"depth", "valid"}
     assert blind.folder == silent.folder
+
+
+def test_an_oversampled_picture_is_the_mean_of_squares_of_a_larger_one_whose_depth_and_camera_it_keeps():
+    small = Rooms("offices", 1, size=(16, 24), samples=0, oversample=2, depth="true")[0]
+    large = Rooms("offices", 1, size=(32, 48), samples=0, depth="true")[0]
+    mean = torch.nn.functional.avg_pool2d(large["image"], 2)
+    torch.testing.assert_close(small["image"], mean, atol=0.51 / 255, rtol=0.0)
+    assert torch.equal(small["depth"], large["depth"][:, 1::2, 1::2])
+    wanted = resize_intrinsics(large["intrinsics"].numpy(), (32, 48), (16, 24))
+    np.testing.assert_allclose(small["intrinsics"].numpy(), wanted, rtol=1e-6)
+    with pytest.raises(OptionError, match="oversample 0"):
+        Rooms("offices", 1, oversample=0)

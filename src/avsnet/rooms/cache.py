@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.geometry import resize_intrinsics
 from avsnet.io import atomic_path
 from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.simulator import VERSION, sample
@@ -34,6 +35,8 @@ class Store:
         align: the sample at which the direct sound is put; None: as recorded.
         preset: name of the simulator's knobs.
         cache: folder; None: nothing is kept.
+        oversample: pictures are made so many times larger each way and averaged, as those of a camera are before they
+            are learned from; that takes away noise. Depth is that of one pixel of each square.
     """
 
     domain: str
@@ -43,6 +46,7 @@ class Store:
     align: int | None
     preset: str
     cache: Path | None
+    oversample: int = 1
 
     @property
     def folder(self) -> Path | None:
@@ -51,6 +55,7 @@ class Store:
             return None
         name = f"{self.preset}-v{VERSION}-{self.domain}-{self.size[0]}x{self.size[1]}"
         name += f"-aspect{self.aspect:.4g}" if self.aspect else ""
+        name += f"-oversample{self.oversample}" if self.oversample > 1 else ""
         if not self.samples:
             return self.cache / f"{name}-silent"
         return self.cache / f"{name}-{self.samples}-{'raw' if self.align is None else self.align}"
@@ -80,8 +85,9 @@ class Store:
     def make(self, seed: int, frame: int) -> np.ndarray:
         """Make a sample's record, and keep it where there is a cache."""
         raw = self.samples + (0 if self.align is None or not self.samples else _LONGEST_LEAD)
-        made = sample(self.domain, seed, frame, size=self.size, aspect=self.aspect, samples=raw, preset=self.preset)
         height, width = self.size
+        finer = (height * self.oversample, width * self.oversample)
+        made = sample(self.domain, seed, frame, size=finer, aspect=self.aspect, samples=raw, preset=self.preset)
         kind = [
             ("rgb", "u1", (height, width, 3)),
             ("depth", "<u2", (height, width)),
@@ -98,8 +104,13 @@ class Store:
             waveform = self._placed(made["audio"], made["rig"])
             peak = max(float(np.abs(waveform).max()), 1e-12)
             record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
-        record["depth"] = np.clip(np.round(made["depth"] * 1000.0), 0, 65_535)
-        for name in ("rgb", "depth_sensor", "K", "k", "ambiguous", "room_type"):
+        middle = slice(self.oversample // 2, None, self.oversample)
+        squares = made["rgb"].reshape(height, self.oversample, width, self.oversample, 3)
+        record["rgb"] = np.round(squares.mean(axis=(1, 3)))
+        record["depth"] = np.clip(np.round(made["depth"][middle, middle] * 1000.0), 0, 65_535)
+        record["depth_sensor"] = made["depth_sensor"][middle, middle]
+        record["K"] = resize_intrinsics(made["K"], finer, self.size)
+        for name in ("k", "ambiguous", "room_type"):
             record[name] = made[name]
         if self.folder is not None:
             with atomic_path(self.path(seed, frame)) as temporary:

@@ -39,6 +39,7 @@ class Rooms(Dataset[dict[str, Any]]):
         spectrogram: settings that give `echo`.
         preset: name of the simulator's knobs.
         cache: folder to keep samples in; None: they are made each time.
+        oversample: as in `avsnet.rooms.cache.Store`; 1: pictures are made at their size.
 
     Attributes:
         items: seed and frame of each sample; ids are `<domain>/<seed>/<frame>`.
@@ -64,6 +65,7 @@ class Rooms(Dataset[dict[str, Any]]):
         spectrogram: SpectrogramSettings | None = None,
         preset: str = "rooms-1",
         cache: str | Path | None = None,
+        oversample: int = 1,
     ) -> None:
         seeds = range(rooms) if isinstance(rooms, int) else list(rooms)
         if not len(seeds) or not len(frames):
@@ -74,12 +76,15 @@ class Rooms(Dataset[dict[str, Any]]):
             raise OptionError("samples: 0 make no sound, of which there is no spectrogram")
         if samples < 0 or (samples and align is not None and not 0 <= align < samples):
             raise OptionError(f"samples {samples}, align {align}: the direct sound must lie within the recording")
+        if oversample < 1:
+            raise OptionError(f"oversample {oversample}: give 1 or more")
         self.domain, self.preset, self.size, self.aspect, self.depth = domain, preset, size, aspect, depth
         self.cap = find_domain(domain, find_preset(preset)).cap if cap is None else cap
         valid_depth(np.zeros(1), self.cap, over_cap)
         self.over_cap, self.samples, self.align, self.spectrogram = over_cap, samples, align, spectrogram
         self.items = [(int(seed), int(frame)) for seed in seeds for frame in frames]
-        self.store = Store(domain, size, aspect, samples, align, preset, None if cache is None else Path(cache))
+        kept = None if cache is None else Path(cache)
+        self.store = Store(domain, size, aspect, samples, align, preset, kept, oversample)
         self.folder = self.store.folder
 
     def __len__(self) -> int:

@@ -55,6 +55,7 @@ class DataConfig:
         jitter: probability that a picture's colours are varied.
         shuffle_echoes: give every sample the echo of another one, in training and validation: the control.
         cache: folder in which simulated rooms are kept, so that each is made once.
+        oversample: simulated rooms are pictured so many times larger each way and averaged, which takes away noise.
         interval: frames from a picture to its neighbours; makes the training rows triplets, which need no depth.
         intrinsics: of triplets: a camera file, or the horizontal field of view in degrees; by default the data set's
             own camera, or where it has none, 70 degrees.
@@ -74,6 +75,7 @@ class DataConfig:
     jitter: float = 0.5
     shuffle_echoes: bool = False
     cache: str | None = None
+    oversample: int = 1
     interval: int | None = None
     intrinsics: float | str | None = None
 
@@ -194,6 +196,7 @@ class TrainConfig:
             ("data.batch_size", data.batch_size, 1),
             ("data.workers", data.workers, 0),
             ("optimiser.period", optimiser.period, 1),
+            ("data.oversample", data.oversample, 1),
             ("data.interval", 1 if data.interval is None else data.interval, 1),
         ):
             if value < least:
