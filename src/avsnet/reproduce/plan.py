@@ -163,6 +163,7 @@ def _table_3(cast: Cast) -> list[Line]:
             ("AVS-Net", "direct sound not aligned", cast.system(cast.av, "unaligned"), _OWN),
             ("AVS-Net", "trained on shuffled echoes", cast.system(cast.av, tag="shuffled"), _OWN),
             ("AVS-Net", "tokens fusion", cast.system(cast.av, tag="tokens"), _OWN),
+            ("AVS-Net", "echo for the decoder too", cast.system(cast.av, tag="decoder"), _OWN),
             ("AVS-Net", "locations left out in training", cast.system(cast.av, tag="left_out"), _OWN),
             ("AVS-Net V", "scaled by ranging", cast.system(cast.v), Scaling("ranging")),
             ("AVS-Net V", "scaled by the truth (oracle)", cast.system(cast.v), Scaling("oracle_median")),
