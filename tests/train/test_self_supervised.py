@@ -151,7 +151,7 @@ def toy_module(**options):
         loss="photometric",
         model=ModelConfig("lite_mono_tiny"),
         data=DataConfig(interval=1, hears=False),
-        optimiser=OptimiserConfig(lr=1e-4),
+        optimiser=OptimiserConfig(lr=3e-4),
         photometric=PhotometricConfig(**options),
     )
     network = create_model("lite_mono_tiny", input_size=SIZE, max_depth=20.0)
@@ -161,14 +161,14 @@ def toy_module(**options):
 def test_steps_lower_the_loss():
     module, batch = toy_module(), toy_batch()
     optimiser, losses = torch.optim.AdamW(module.groups), []
-    for step in range(10):
+    for step in range(6):
         torch.manual_seed(step)
         loss = module.batch_loss(batch)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert sum(losses[-3:]) < 0.5 * sum(losses[:3]), losses
+    assert sum(losses[-2:]) < 0.5 * sum(losses[:2]), losses
     assert all(weight.grad is not None for weight in module.parameters())
 
 
