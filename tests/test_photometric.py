@@ -243,5 +243,7 @@ def test_a_static_scene_is_masked_and_teaches_no_depth_and_a_moving_one_is_not(w
     exact = [walk["target"]] * 2
     (taught,) = torch.autograd.grad(photometric(**walk | {"scales": [scale], "sources": exact}), scale)
     assert not taught.any()
+    (taught,) = torch.autograd.grad(photometric(**walk | {"scales": [scale], "sources": exact}, auto_mask=False), scale)
+    assert taught.any()
     (taught,) = torch.autograd.grad(photometric(**walk | {"scales": [scale]}), scale)
     assert (taught != 0.0).float().mean() > 0.9

@@ -123,6 +123,7 @@ def photometric(
     depth_range: tuple[float, float] = (MIN_DEPTH, MAX_DEPTH),
     weight: float = 1e-3,
     align_corners: bool = True,
+    auto_mask: bool = True,
     noise: Tensor | None = None,
     pyramid: Sequence[Tensor] | None = None,
 ) -> Tensor:
@@ -142,6 +143,7 @@ def photometric(
         depth_range: depth of a sigmoid of 1 and of 0.
         weight: of roughness.
         align_corners: as in `warp`.
+        auto_mask: whether the sources as they are compete, too (`minimum_error`).
         noise: (scales, B, S, H, W) standard normal, see `minimum_error`; None: drawn.
         pyramid: the target at the size of each scale; None: means of its pixels.
 
@@ -163,8 +165,11 @@ def photometric(
             warped.append(photometric_error(warp(source.repeat(count, 1, 1, 1), grid, align_corners), seen))
             unmoved.append(photometric_error(source, target).repeat(count, 1, 1, 1))
         errors = torch.cat(warped, 1)
-        drawn = torch.randn_like(errors) if noise is None else noise.flatten(0, 1)
-        least, _ = minimum_error(errors, torch.cat(unmoved, 1), drawn)
+        if auto_mask:
+            drawn = torch.randn_like(errors) if noise is None else noise.flatten(0, 1)
+            least, _ = minimum_error(errors, torch.cat(unmoved, 1), drawn)
+        else:
+            least = errors.amin(1)
         if pyramid is None:
             pyramid = [F.adaptive_avg_pool2d(target, scale.shape[2:]) for scale in scales]  # type: ignore[arg-type]
         rough = [smoothness(scale, image) / 2**s for s, (scale, image) in enumerate(zip(scales, pyramid, strict=True))]

@@ -179,6 +179,9 @@ def test_a_model_is_what_its_info_says_and_every_weight_is_trained(name):
     assert model.info == info
     assert info.parameters == sum(weight.numel() for weight in model.parameters())
     assert (info.output, info.size, info.size_multiple) == ("disparity", (192, 640), 32)
+    groups = model.parameter_groups()
+    assert list(groups) == ["encoder", "decoder"]
+    assert sorted(id(weight) for group in groups.values() for weight in group) == sorted(map(id, model.parameters()))
     image = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         both, first = model({"image": image}), model({"image": image[:1]})
@@ -247,6 +250,7 @@ def test_the_smallest_pictures_go_through(name, side):
         ({"dilations": [1, 2, 3]}, r"dilations \[1, 2, 3\]: lite_mono takes 3 lists"),
         ({"input_size": 224}, "input_size 224: give"),
         ({"weights": "a.pth", "imagenet": "b.pth"}, "lite_mono: give weights or imagenet, not both"),
+        ({"min_depth": 2.0, "max_depth": 1.0}, r"min_depth 2\.0, max_depth 1\.0: wanted 0 < min_depth < max_depth"),
         ({"dilation": 3}, "its options: weights, input_size, dilations, drop_path, imagenet"),
     ],
 )

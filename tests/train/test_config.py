@@ -40,7 +40,7 @@ def test_what_was_resolved_is_written_and_read_again_unchanged(written, tmp_path
 
 @pytest.mark.parametrize(("given", "read"), [("80", 80), ("k.json", "k.json"), ("null", None)])
 def test_a_camera_is_a_file_or_a_number_of_degrees_and_is_written_as_it_is_read(written, tmp_path, given, read):
-    text = "data: {interval: 20, hears: false, intrinsics: %s}"
+    text = "loss: photometric\ndata: {interval: 20, hears: false, intrinsics: %s}"
     for config in (
         read_config(written(text % given)),
         read_config(written(text % "1.json"), ["--data.intrinsics", given]),

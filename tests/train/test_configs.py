@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from avsnet.models import create_model
 from avsnet.train.config import read_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -53,3 +54,38 @@ def test_published_recipes_are_kept():
     )
     assert (bitd.data.batch_size, bitd.epochs, bitd.data.flip) == (64, 300, 0.0)
     assert (unet.loss, unet.optimiser.lr, unet.data.batch_size, unet.epochs) == ("l1", 1e-3, 128, 80)
+
+
+def test_recipes_without_depth_are_those_of_each_system_on_triplets_of_v1():
+    mono, vit, lite = (read_config(CONFIGS / f"{name}.yaml") for name in ("monodepth2", "monovit", "lite_mono"))
+    for config in (mono, vit, lite):
+        data = config.data
+        assert (config.loss, data.interval, data.batch_size) == ("photometric", 20, 12)
+        assert config.photometric.smoothness == 1e-3
+        assert data.train == data.val == ["batvision_v1:data/BatvisionV1"]
+        assert data.size[1] * 9 == data.size[0] * 16 and (data.flip, data.jitter) == (0.5, 0.5)
+    rates = mono.optimiser
+    assert (mono.epochs, rates.name, rates.lr, rates.weight_decay) == (20, "adam", 1e-4, 0.0)
+    assert (rates.schedule, rates.period, rates.gamma, rates.divisors) == ("step", 15, 0.1, {})
+    rates = vit.optimiser
+    assert (vit.epochs, rates.name, rates.lr, rates.weight_decay) == (20, "adamw", 1e-4, 0.01)
+    assert (rates.schedule, rates.gamma, rates.divisors) == ("exponential", 0.9, {"encoder": 2.0})
+    rates = lite.optimiser
+    assert (lite.epochs, rates.name, rates.lr, rates.weight_decay) == (30, "adamw", 1e-4, 0.01)
+    assert (rates.schedule, rates.period, rates.gamma) == ("cosine", 31, 0.9)
+    assert rates.minima == {"encoder": 5e-6, "decoder": 5e-6, "pose": 1e-5}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if read_config(CONFIGS / name).loss == "photometric"])
+def test_a_network_that_learns_without_depth_is_saved_with_the_size_that_it_saw(name):
+    config = read_config(CONFIGS / name)
+    options = {key: value for key, value in config.model.options.items() if key != "imagenet"}
+    assert create_model(config.model.name, **options).info.size == config.data.size
+
+
+def test_the_twins_without_depth_differ_in_network_and_rates_alone():
+    twins = [asdict(read_config(CONFIGS / f"twin_{name}.yaml")) for name in ("monodepth2", "monovit", "lite_mono")]
+    for config in twins:
+        for name in ("out", "model", "optimiser"):
+            config.pop(name)
+    assert twins[0] == twins[1] == twins[2]

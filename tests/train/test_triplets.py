@@ -213,7 +213,7 @@ def test_what_teaches_nothing_gives_its_place_to_a_row_that_does(rows):
 
 def run_an_epoch(folder, **changes):
     chosen = config(train=f"frames:{folder}", val=[], **({"batch_size": 2, "flip": 0.0} | changes))
-    data = DepthData(TrainConfig(data=chosen, epochs=1))
+    data = DepthData(TrainConfig(data=chosen, loss="photometric", epochs=1))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         batches = list(data.train_dataloader())
@@ -243,7 +243,8 @@ def test_more_than_half_an_epoch_that_teaches_nothing_ends_it(tmp_path):
 def test_counts_are_told_once_when_a_run_begins(tmp_path, capsys):
     film(tmp_path / "a", 7)
     film(tmp_path / "b", 6)
-    data = DepthData(TrainConfig(data=config(train=f"frames:{tmp_path}", batch_size=2)))
+    chosen = config(train=f"frames:{tmp_path}", batch_size=2)
+    data = DepthData(TrainConfig(data=chosen, loss="photometric"))
     assert capsys.readouterr().err == ""
     data.setup("fit")
     lines = capsys.readouterr().err.splitlines()

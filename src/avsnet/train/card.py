@@ -79,15 +79,18 @@ def model_card(
     Returns:
         Markdown with the front matter that model hubs read.
     """
-    data, licences = config.data, []
+    data, licences, relative = config.data, [], config.loss == "photometric"
+    given = [config.model.weights, config.model.options.get("imagenet")]
+    given += [config.photometric.pose_weights, config.photometric.pose_imagenet] if relative else []
+    starts = [str(start) for start in given if start is not None]
     sources = [*data.train, *data.val]
     if any(source.startswith("batvision") for source in sources):
         licences.append("BatVision is under CC BY-SA 4.0")
-    if config.model.weights is not None:
-        licences.append(f"the weights that training started from ({config.model.weights}) keep their licence")
+    if starts:
+        licences.append(f"the weights that training started from ({', '.join(starts)}) keep their licence")
     simulated = all(source.startswith("rooms:") for source in sources)
     front = ["---", "library_name: avsnet", "pipeline_tag: depth-estimation"]
-    front += ["license: apache-2.0"] if simulated and config.model.weights is None else []
+    front += ["license: apache-2.0"] if simulated and not starts else []
     table = [
         f"| data | images | {' | '.join(SEVEN)} |",
         f"|---|---|{'---|' * len(SEVEN)}",
@@ -100,7 +103,14 @@ def model_card(
         "Metric depth of places like those it was trained on; elsewhere its metres are not to be trusted unseen.",
         "Echoes must come from a rig like that of the training data, with its chirp, at 44.1 kHz.",
     ]
-    if not data.hears:
+    if relative:
+        limits = [
+            "Relative depth, in a unit of its own for every picture: `avsnet scale` brings it to metres by an echo or "
+            "by another model.",
+            "Learned from how a moving camera's pictures explain each other: what moves by itself, shines or has no "
+            "texture may be wrong.",
+        ]
+    elif not data.hears:
         limits[1] = "It sees only: its scale is a guess from what the training data looked like."
     if simulated:
         limits.append("Trained on simulated rooms only, never on a real recording.")
@@ -109,6 +119,11 @@ def model_card(
     judged = (
         "Mean over images; predictions at the size of the target; validation rows, by which these weights were chosen."
     )
+    if relative:
+        judged += (
+            " Each map's median was made that of the true depth first (oracle_median): nobody who lacks the truth gets "
+            "metres so."
+        )
     parts = [
         "\n".join([*front, "---"]),
         f"# {config.model.name}",
@@ -119,7 +134,7 @@ def model_card(
                 f"- command: `{command}`",
                 f"- seed: {config.seed}",
                 f"- data: {', '.join(data.train)}, {rows} samples at {data.size[0]} x {data.size[1]} pixels",
-                f"- started from: {config.model.weights or 'fresh weights'}",
+                f"- started from: {', '.join(starts) or 'fresh weights'}",
                 f"- {steps} steps of {data.batch_size} samples, loss {config.loss}, {config.optimiser.name}, largest "
                 f"rate {config.optimiser.lr:g}; the weights are those of step {best_step}",
                 f"- duration: {seconds / 60.0:.1f} minutes on {_device(config)}",

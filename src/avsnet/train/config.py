@@ -123,12 +123,15 @@ class PhotometricConfig:
 
     Args:
         smoothness: weight of roughness where the picture is not rough.
+        auto_mask: leave out pixels that a neighbouring frame explains best unmoved: what moves along, and stops of the
+            camera. Networks that start from nothing find motion far sooner without it.
         pose_weights: what the pose network starts from: nothing (fresh), a run's `model` folder, or published weights.
         pose_imagenet: file of a ResNet-18 that was trained on ImageNet, for the pose network in place of pose_weights.
         align_corners: false reads positions as Monodepth2's published code does today; for comparison only.
     """
 
     smoothness: float = 1e-3
+    auto_mask: bool = True
     pose_weights: str | None = None
     pose_imagenet: str | None = None
     align_corners: bool = True
@@ -336,7 +339,14 @@ def _check_name(key: str, group: type, prefix: str, source: str) -> None:
 
 def _underscored(flags: Sequence[str]) -> list[str]:
     """Flags as jsonargparse knows them; a bare `--resume` is switched on; unknown ones are refused."""
-    switches = {"resume", "data.hears", "data.sees", "data.shuffle_echoes", "photometric.align_corners"}
+    switches = {
+        "resume",
+        "data.hears",
+        "data.sees",
+        "data.shuffle_echoes",
+        "photometric.align_corners",
+        "photometric.auto_mask",
+    }
     words = []
     for position, word in enumerate(flags):
         flag, equals, value = word.partition("=")

@@ -68,6 +68,7 @@ class SelfSupervised(DepthTraining):
             depth_range=self.network.depth_range,
             weight=self.config.photometric.smoothness,
             align_corners=self.config.photometric.align_corners,
+            auto_mask=self.config.photometric.auto_mask,
         )
 
     def save(self, folder: Path) -> None:
