@@ -137,6 +137,8 @@ class Log(StepCallback):
 class Validation(StepCallback):
     """Judges the network, keeps the weights that are best on the first source by abs_rel, and draws samples.
 
+    Of a network that learns without depth the last weights are kept: none are chosen by a depth it must not know.
+
     Args:
         folder: of the run.
         data: gives what is judged by.
@@ -181,7 +183,7 @@ class Validation(StepCallback):
             scores = mean.compute()
             rows.append({"step": step, "epoch": epoch, "source": source, "images": mean.count, "skipped": mean.skipped})
             rows[-1] |= {"scaling": module.scaling} | scores
-        better = rows[0]["abs_rel"] < self.best
+        better = module.keeps_last or rows[0]["abs_rel"] < self.best
         if better:
             self.best, self.best_step = rows[0]["abs_rel"], step
             self.scores = {row["source"]: row for row in rows}

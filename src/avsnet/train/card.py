@@ -116,8 +116,8 @@ def model_card(
         limits.append("Trained on simulated rooms only, never on a real recording.")
     if data.shuffle_echoes:
         limits.append("A control: it was trained and judged on the echoes of other places. Not for use.")
-    judged = (
-        "Mean over images; predictions at the size of the target; validation rows, by which these weights were chosen."
+    judged = "Mean over images; predictions at the size of the target; validation rows" + (
+        "." if relative else ", by which these weights were chosen."
     )
     if relative:
         judged += (

@@ -28,9 +28,10 @@ class DepthTraining(LightningModule):
     Attributes:
         losses: of the parts since they were last taken away.
         scaling: how its depth is brought to metres where it is judged, see `avsnet.train.evaluation.predicted`.
+        keeps_last: whether the last weights are kept, not those that were best in validation.
     """
 
-    scaling = "none"
+    scaling, keeps_last = "none", False
 
     def __init__(
         self,

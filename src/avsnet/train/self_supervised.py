@@ -36,7 +36,7 @@ class SelfSupervised(DepthTraining):
         ModelError: another network, or no weights of a pose network.
     """
 
-    scaling = "oracle_median"
+    scaling, keeps_last = "oracle_median", True
 
     def __init__(self, network: nn.Module, config: TrainConfig, steps: int, steps_per_epoch: int) -> None:
         if not isinstance(network, DisparityNetwork):
