@@ -46,7 +46,7 @@ class OptionError(AvsnetError):
 
 
 class TrainingError(AvsnetError):
-    """A training that cannot go on: its loss is no number, or its checkpoint belongs to another run."""
+    """A training that cannot go on: its loss is no number, it finds no row, or its checkpoint is another run's."""
 
 
 class OutputError(AvsnetError):

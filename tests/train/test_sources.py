@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from avsnet.errors import DataError, OptionError
+from avsnet.errors import DataError, OptionError, TrainingError
 from avsnet.train.config import DataConfig
 from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
 
@@ -70,7 +70,7 @@ def test_an_unreadable_row_gives_its_place_to_the_next_and_says_why():
     sample = rows[0, 6]
     assert (sample["id"], sample["replaced"]) == ("row/0", "row 6 is broken | row 7 is broken")
     assert rows[0, 5]["replaced"] == ""
-    with pytest.raises(DataError, match="8 rows in a row cannot be read, the first of them: row 2 is broken"):
+    with pytest.raises(TrainingError, match="8 rows in a row cannot be read, the first of them: row 2 is broken; see"):
         TrainingRows(Rows(broken=range(8)), CONFIG, seed=0)[0, 2]
 
 

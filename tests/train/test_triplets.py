@@ -9,7 +9,7 @@ from PIL import Image
 
 from avsnet.data import triplets
 from avsnet.data.batvision_v1 import BatVisionV1
-from avsnet.errors import CalibrationError, DataError, OptionError
+from avsnet.errors import CalibrationError, DataError, OptionError, TrainingError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.rooms import sample
 from avsnet.rooms.writer import Plan, write_dataset
@@ -120,8 +120,11 @@ def test_a_camera_file_takes_the_place_of_the_folder_s_own_and_one_that_makes_no
     own = open_source(source, "train", config())
     assert own[0]["intrinsics"][0, 0] == 30.0 and len(own.told) == 1
     assert open_source(source, "train", config(intrinsics=str(tmp_path / "other.json")))[0]["intrinsics"][0, 0] == 40.0
-    for wrong in ("190", str(tmp_path / "none.json")):
-        with pytest.raises(CalibrationError):
+    for wrong, told in (
+        (190, "field of view 190"),
+        ("none.json", r"data\.intrinsics 'none\.json': no such file; give"),
+    ):
+        with pytest.raises(CalibrationError, match=told):
             open_source(source, "train", config(intrinsics=wrong))
 
 
@@ -133,7 +136,7 @@ def test_sources_that_do_not_move_or_have_no_depth_are_refused_where_they_cannot
     for split, chosen in (("val", config()), ("train", config(interval=None))):
         with pytest.raises(OptionError, match="frames have no depth"):
             open_source(f"frames:{tmp_path}", split, chosen)
-    with pytest.raises(DataError, match="smaller interval"):
+    with pytest.raises(DataError, match=rf"frames:{tmp_path}, 2 frames apart: 0 triplets of 4 frames; .* smaller"):
         open_source(f"frames:{tmp_path}", "train", config())
     with pytest.raises(OptionError, match=r"data\.hears: false"):
         TrainConfig(data=DataConfig(interval=20))
@@ -207,7 +210,7 @@ def test_what_teaches_nothing_gives_its_place_to_a_row_that_does(rows):
     assert not used & (dark | still) and all(sample["replaced"] == "" for sample in samples)
     assert samples[1]["unusable"].startswith("a/3: dark, its later has a mean of 0.012")
     assert samples[12]["unusable"].startswith("a/14: still")
-    with pytest.raises(DataError, match=r"10 rows in a row teach nothing .* first of them: a/\d+: still"):
+    with pytest.raises(TrainingError, match=r"10 rows in a row teach nothing .* first of them: a/\d+: still.*; film"):
         rows(count=14, still=range(14))[0, 2]
 
 
@@ -229,6 +232,26 @@ def test_an_epoch_names_what_taught_nothing_apart_from_what_cannot_be_read(tmp_p
     (unusable,) = [line for line in told if "teach nothing" in line]
     assert unreadable.startswith("3 rows cannot be read, others stand in: a/200: ")
     assert unusable.startswith("3 rows teach nothing, others stand in: a/") and unusable.count("dark") == 3
+
+
+def test_what_taught_nothing_is_named_although_nobody_asks_for_more_than_the_last_batch(tmp_path):
+    film(tmp_path / "a", 12, dark=(6,))
+    chosen = config(train=f"frames:{tmp_path}", val=[], batch_size=2, flip=0.0)
+    batches = iter(DepthData(TrainConfig(data=chosen, loss="photometric", steps=6)).train_dataloader())
+    for _ in range(3):
+        next(batches)
+    with pytest.warns(UserWarning, match="3 rows teach nothing"):
+        next(batches)
+    next(batches)
+    with pytest.warns(UserWarning, match="teach nothing"):
+        next(batches)  # the run ends within an epoch
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_folder_that_teaches_nothing_ends_a_run_in_one_plain_line(tmp_path, workers):
+    film(tmp_path / "a", 8, still=range(8))
+    with pytest.raises(DataError, match=r"^4 rows in a row teach nothing [^|]*: a/\d: still[^|]*; film"):
+        run_an_epoch(tmp_path, workers=workers)
 
 
 def test_more_than_half_an_epoch_that_teaches_nothing_ends_it(tmp_path):

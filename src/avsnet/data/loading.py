@@ -14,7 +14,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from avsnet.errors import AvsnetError, DataError
+from avsnet.errors import AvsnetError, DataError, TrainingError
 
 _TENSORS = ("image", "waveform", "echo", "depth", "valid")
 _NAMED = 10  # reasons in one message; `SampleLoader.unreadable` has them all
@@ -27,10 +27,12 @@ class Unreadable:
     Attributes:
         index: its place in the data set.
         reason: one line that names the row or file and what is wrong with it.
+        ends: whether the epoch ends here, however many rows may be unreadable.
     """
 
     index: int
     reason: str
+    ends: bool = False
 
 
 class SampleLoader(DataLoader[Any]):
@@ -40,8 +42,8 @@ class SampleLoader(DataLoader[Any]):
     warning names the unreadable rows, and one counts the `notes` of the samples that were mended.
 
     Args:
-        dataset: gives samples by index, or raises an `AvsnetError` where it cannot. Where it has a method `read`, as
-            `rows.RowDataset` has, a batch is read by it at once.
+        dataset: gives samples by index, or raises an `AvsnetError` where it cannot; a `TrainingError` ends the epoch.
+            Where it has a method `read`, as `rows.RowDataset` has, a batch is read by it at once.
         batch_size: rows per batch.
         tolerance: the share of the epoch's rows that may be unreadable.
         **options: those of `torch.utils.data.DataLoader`, but for `collate_fn`.
@@ -65,7 +67,8 @@ class SampleLoader(DataLoader[Any]):
             Batches of `avsnet.data.sample`, of at least one row.
 
         Raises:
-            DataError: more rows than `tolerance` allows are unreadable, or the samples of a batch differ in shape.
+            DataError: more rows than `tolerance` allows are unreadable, one of them ends the epoch, or the samples of a
+                batch differ in shape.
         """
         self.unreadable, self.notes = [], Counter()
         rows = len(self.sampler)  # type: ignore[arg-type]
@@ -104,6 +107,9 @@ def collate_readable(
     """
     unreadable = [row for row in rows if isinstance(row, Unreadable)]
     samples = [row for row in rows if not isinstance(row, Unreadable)]
+    last = [row.reason for row in unreadable if row.ends]
+    if last:
+        return last[0], []
     if not samples:
         return None, unreadable
     for key in _TENSORS:
@@ -126,7 +132,7 @@ class _Guarded(Dataset[Any]):
         try:
             return self.dataset[index]
         except AvsnetError as error:
-            return Unreadable(index, str(error))
+            return Unreadable(index, str(error), isinstance(error, TrainingError))
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         """What torch's loaders call for a batch, where it exists."""

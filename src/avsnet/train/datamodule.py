@@ -15,7 +15,15 @@ from avsnet.data.loading import SampleLoader
 from avsnet.errors import DataError, OptionError
 from avsnet.train.config import TrainConfig
 from avsnet.train.sampler import EpochSampler, Order
-from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
+from avsnet.train.sources import (
+    MEND_UNREADABLE,
+    MEND_UNUSABLE,
+    JudgedRows,
+    ShuffledEchoes,
+    TrainingRows,
+    open_source,
+    source_cap,
+)
 
 _TOLERANCE = 0.01  # share of an epoch's rows that may be unreadable
 _UNUSABLE = 0.5  # and share of those that may teach nothing
@@ -141,6 +149,7 @@ class TrainingLoader:
         Raises:
             DataError: more than 1 % of an epoch's rows cannot be read, or more than half of them teach nothing.
         """
+        whole = self.sampler.order.steps_per_epoch * self.sampler.accumulate
         while self.batches < len(self):
             step = self.batches // self.sampler.accumulate
             self.sampler.epoch, self.sampler.start = divmod(step, self.sampler.order.steps_per_epoch)
@@ -150,13 +159,12 @@ class TrainingLoader:
                 self.waited += time.perf_counter() - asked
                 self._count(batch.pop("replaced"), batch.pop("unusable"))
                 self.batches += 1
+                if self.batches % whole == 0 or self.batches == len(self):
+                    self._tell()  # before the batch: after the last one nobody asks again
                 yield batch
                 if self.batches == len(self):
                     break
                 asked = time.perf_counter()
-            for reasons, what in self._kinds():
-                if reasons:
-                    warnings.warn(_named(reasons, what), stacklevel=2)
 
     def state_dict(self) -> dict[str, int]:
         """Where to enter again."""
@@ -170,10 +178,15 @@ class TrainingLoader:
         self.replaced += [reason for reason in replaced if reason]
         self.unusable += [reason for reason in unusable if reason]
         rows = self.sampler.order.rows
-        mends = ("see whether the data set is whole (avsnet check)", "film while the camera moves, and in the light")
-        for (reasons, what), share, mend in zip(self._kinds(), (_TOLERANCE, _UNUSABLE), mends, strict=True):
+        limits = ((_TOLERANCE, MEND_UNREADABLE), (_UNUSABLE, MEND_UNUSABLE))
+        for (reasons, what), (share, mend) in zip(self._kinds(), limits, strict=True):
             if len(reasons) > share * rows:
                 raise DataError(f"{_named(reasons, what)}; that is more than {share:.0%} of {rows} rows: {mend}")
+
+    def _tell(self) -> None:
+        for reasons, what in self._kinds():
+            if reasons:
+                warnings.warn(_named(reasons, what), stacklevel=3)
 
     def _kinds(self) -> tuple[tuple[list[str], str], ...]:
         return (self.replaced, "cannot be read"), (self.unusable, "teach nothing")

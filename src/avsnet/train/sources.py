@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.transforms import flip, jitter
 from avsnet.data.triplets import TRIPLET_KEYS
-from avsnet.errors import AvsnetError, DataError, OptionError, UnusableError
+from avsnet.errors import AvsnetError, DataError, OptionError, TrainingError, UnusableError
 from avsnet.train.config import DataConfig
 from avsnet.train.sampler import CHANCE, SHUFFLE, STAND_IN, Draw, generator
 from avsnet.train.triplets import open_rooms, open_triplets
@@ -24,6 +24,9 @@ KINDS = ("batvision_v1:ROOT", "batvision_v2:ROOT", "folder:ROOT", "rooms:DOMAIN:
 
 _KEYS = ("image", "waveform", "sample_rate", "depth", "valid", "id")
 _TRIES = 16  # rows tried in the place of one that cannot be read or used
+
+MEND_UNREADABLE = "see whether the data set is whole (avsnet check)"
+MEND_UNUSABLE = "film while the camera moves, and in the light"
 
 
 def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str, Any]]:
@@ -134,7 +137,7 @@ class TrainingRows(Dataset[dict[str, Any]]):
             draw: the epoch, and the row.
 
         Raises:
-            DataError: neither the row nor any of those in its place can be read and used.
+            TrainingError: neither the row nor any of those in its place can be read and used.
         """
         epoch, row = draw
         sample, reasons = self._readable(epoch, row)
@@ -168,7 +171,8 @@ class TrainingRows(Dataset[dict[str, Any]]):
                 return sample, {"replaced": " | ".join(replaced), "unusable": " | ".join(unusable)}
         reasons = [*replaced, *unusable]
         what = "teach nothing or cannot be read" if unusable else "cannot be read"
-        raise DataError(f"{len(reasons)} rows in a row {what}, the first of them: {reasons[0]}")
+        mend = MEND_UNUSABLE if unusable else MEND_UNREADABLE
+        raise TrainingError(f"{len(reasons)} rows in a row {what}, the first of them: {reasons[0]}; {mend}")
 
 
 class JudgedRows(Dataset[dict[str, Any]]):
