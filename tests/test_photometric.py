@@ -179,8 +179,9 @@ def test_roughness_does_not_know_the_unit_of_disparity_and_is_forgiven_at_edges_
 
 def test_a_depth_range_that_makes_no_sense_is_refused():
     assert inverse_depth(torch.tensor([0.0, 1.0]), 0.5, 20.0).tolist() == pytest.approx([0.05, 2.0])
-    with pytest.raises(OptionError, match=r"min_depth 2\.0, max_depth 1\.0: wanted 0 < min_depth < max_depth"):
-        inverse_depth(torch.zeros(1), 2.0, 1.0)
+    for least, most in ((2.0, 1.0), ("near", 10.0)):
+        with pytest.raises(OptionError, match=rf"min_depth {least!r}, max_depth {most}: wanted 0 < min_depth"):
+            inverse_depth(torch.zeros(1), least, most)
 
 
 RANGE = (0.2, 40.0)

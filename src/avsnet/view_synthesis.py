@@ -27,8 +27,9 @@ def inverse_depth(sigmoid: Tensor, min_depth: float = MIN_DEPTH, max_depth: floa
     Raises:
         OptionError: not 0 < min_depth < max_depth.
     """
-    if not 0.0 < min_depth < max_depth < float("inf"):
-        raise OptionError(f"min_depth {min_depth}, max_depth {max_depth}: wanted 0 < min_depth < max_depth")
+    numbers = all(isinstance(end, int | float) for end in (min_depth, max_depth))
+    if not (numbers and 0.0 < min_depth < max_depth < float("inf")):
+        raise OptionError(f"min_depth {min_depth!r}, max_depth {max_depth!r}: wanted 0 < min_depth < max_depth")
     lowest, highest = 1.0 / max_depth, 1.0 / min_depth
     return lowest + (highest - lowest) * sigmoid
 

@@ -75,6 +75,7 @@ def test_one_source_may_stand_without_brackets():
         ("base: run.yaml", [], "is its own base"),
         ("base: nowhere.yaml", [], r"nowhere\.yaml: cannot be read"),
         ("data: {interval: 20}", [], r"data\.interval makes triplets of pictures; give data\.hears: false"),
+        ("data: {shuffle_echoes: true, hears: false}", [], "there are no echoes to shuffle"),
         ("seed: -1", [], "seed is -1, but must be a whole number from 0"),
         ("data: {flip: 2}", [], r"data\.flip is 2\.0, but must be a probability"),
         ("optimiser: {lr: 0}", [], r"optimiser\.lr is 0\.0, but must be above 0"),

@@ -206,6 +206,8 @@ def test_in_half_precision_the_loss_is_in_full_and_nearly_the_same():
 def test_what_cannot_be_trained_so_is_refused(tmp_path, cache):
     with pytest.raises(ModelError, match=r"batvision_unet_128: loss photometric trains .* monodepth2, monovit or lite"):
         train(config_for(tmp_path, cache, model=ModelConfig("batvision_unet_128")))
+    with pytest.raises(OptionError, match=r"data\.size \(60, 64\): lite_mono_tiny takes .* multiples of 32 from 32"):
+        train(config_for(tmp_path, cache, data={"size": (60, 64)}))
     with pytest.raises(OptionError, match=r"loss photometric with data\.interval None: .* give both"):
         config_for(tmp_path, cache, data={"interval": None})
     with pytest.raises(OptionError, match=r"loss silog with data\.interval 20"):

@@ -97,7 +97,10 @@ class Triplets(Dataset[dict[str, Any]]):
         told: Sequence[str] = (),
     ) -> None:
         if not triplets:
-            raise DataError("no frame has neighbours before and after it in its recording; give a smaller interval")
+            raise DataError(
+                f"{told[0] if told else 'no triplets'}; a recording gives some from 2 x interval + 1 frames on: give a "
+                "smaller data.interval, or longer recordings"
+            )
         self.frames, self.triplets, self.intrinsics, self.told = frames, triplets, intrinsics, told
 
     def __len__(self) -> int:

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avsnet.errors import ModelError, OptionError
+from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.losses import photometric
-from avsnet.models.monodepth2 import DisparityNetwork
+from avsnet.models.monodepth2 import DisparityNetwork, family_image
 from avsnet.models.pose import POSE_FILE, PoseNetwork, pose_matrix
 from avsnet.train.config import PhotometricConfig, TrainConfig
 from avsnet.train.module import DepthTraining
@@ -34,6 +34,7 @@ class SelfSupervised(DepthTraining):
 
     Raises:
         ModelError: another network, or no weights of a pose network.
+        OptionError: pictures of a size that the network does not take.
     """
 
     scaling, keeps_last = "oracle_median", True
@@ -44,6 +45,13 @@ class SelfSupervised(DepthTraining):
                 f"{config.model.name}: loss photometric trains networks with disparities of several scales, "
                 "monodepth2, monovit or lite_mono"
             )
+        try:
+            family_image({"image": torch.zeros(1, 3, *config.data.size)}, network.info, network.smallest)
+        except SampleError:
+            raise OptionError(
+                f"data.size {config.data.size}: {config.model.name} takes sides that are multiples of "
+                f"{network.info.size_multiple} from {network.smallest}, best its input_size {network.info.size}"
+            ) from None
         pose = pose_network(config.photometric)
         super().__init__(network, config, steps, steps_per_epoch, {"pose": list(pose.parameters())})
         self.pose = pose.train()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from avsnet.data.triplets import Triplets, find_triplets
-from avsnet.errors import ImageError, OptionError
+from avsnet.errors import CalibrationError, ImageError, OptionError
 from avsnet.io import picture_size
 from avsnet.predict import ASSUMED_FOV, camera_of
 from avsnet.train.config import DataConfig
@@ -120,9 +120,14 @@ def _camera(given: float | str | None, own: Path | None, size: tuple[int, int]) 
     if given is None:
         return camera_of(own, None, size)[0]
     try:
-        return camera_of(None, float(given), size)[0]
+        degrees = float(given)
     except ValueError:
+        if not Path(str(given)).is_file():
+            raise CalibrationError(
+                f"data.intrinsics {given!r}: no such file; give a camera file or a horizontal field of view in degrees"
+            ) from None
         return camera_of(str(given), None, size)[0]
+    return camera_of(None, degrees, size)[0]
 
 
 def _count(triplets: Sequence[Any], frames: Sequence[Any]) -> str:
