@@ -22,20 +22,25 @@ class Keep(Callback):
         self.gradients = []
 
     def on_before_optimizer_step(self, trainer, module, optimizer):
-        self.gradients.append({name: weight.grad.clone() for name, weight in module.network.named_parameters()})
+        self.gradients.append({name: weight.grad.clone() for name, weight in module.named_parameters()})
 
     def on_train_end(self, trainer, module):
         if trainer.is_global_zero:
             torch.save(self.gradients, out + ".gradients")
 
+model = ModelConfig("batvision_unet_128", None, {"ngf": 2})
+data = DataConfig(
+    [f"batvision_v2:{root}"], [f"batvision_v2:{root}"], size=(16, 24), batch_size=4, workers=0, flip=0.5
+)
+if loss == "photometric":
+    model = ModelConfig("lite_mono_tiny", None, {"input_size": [64, 64]})
+    data = DataConfig(
+        ["rooms:offices:0-3"], ["rooms:offices:7-10"], size=(64, 64), batch_size=4, workers=0, hears=False, interval=20
+    )
 train(
     TrainConfig(
         out=out, loss=loss, steps=4, save_every=4, log_every=1, pictures=1, accelerator="cpu",
-        devices=processes, accumulate=2 // processes,
-        model=ModelConfig("batvision_unet_128", None, {"ngf": 2}),
-        data=DataConfig(
-            [f"batvision_v2:{root}"], [f"batvision_v2:{root}"], size=(16, 24), batch_size=4, workers=0, flip=0.5
-        ),
+        devices=processes, accumulate=2 // processes, model=model, data=data,
         optimiser=OptimiserConfig(lr=2e-3, pct_start=0.3, div_factor=10.0, clip=0.5),
     ),
     callbacks=[Keep()],
@@ -49,7 +54,7 @@ def rows(folder, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["silog", "l1"])
+@pytest.mark.parametrize("loss", ["silog", "l1", "photometric"])
 def test_two_processes_give_the_losses_and_gradients_of_one_that_accumulates_both_halves(toy_world, tmp_path, loss):
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
