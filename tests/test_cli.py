@@ -17,9 +17,9 @@ from PIL import Image
 import avsnet
 from avsnet import cli
 from avsnet.audio.rig import Rig
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 RATE = 44_100
 HEIGHT, WIDTH = 96, 128
