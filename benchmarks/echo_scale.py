@@ -35,9 +35,9 @@ from avsnet.errors import AvsnetError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io import atomic_path
 from avsnet.rooms import sample
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 HEIGHT, WIDTH = 96, 128
 ASSUMED_FOV = 70.0

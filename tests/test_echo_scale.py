@@ -15,9 +15,9 @@ from avsnet.echo_scale import posterior_from_echo, scale_from_echo, second_scale
 from avsnet.errors import DepthError, EchoError
 from avsnet.geometry import intrinsics_from_fov, pixel_rays
 from avsnet.metrics import depth_metrics, valid_depth
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

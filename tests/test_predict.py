@@ -29,9 +29,9 @@ from avsnet.errors import (
 from avsnet.geometry import intrinsics_from_fov, resize_intrinsics
 from avsnet.models.registry import ModelInfo
 from avsnet.predict import predict, predict_and_hear
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 RATE = 44_100
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"

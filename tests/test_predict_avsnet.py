@@ -15,9 +15,9 @@ from avsnet.models.infer import infer
 from avsnet.models.registry import ModelInfo
 from avsnet.predict import _loaded, scale_source
 from avsnet.predict_files import Job, run
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 RATE = 44_100
 SIZE = (64, 96)

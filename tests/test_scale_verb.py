@@ -10,10 +10,10 @@ from PIL import Image
 from avsnet import cli
 from avsnet.audio.rig import Rig
 from avsnet.depth_files import read_depth, write_depth_npz
-from avsnet.rooms.echo import echo
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.render import render
 from avsnet.scaling import scale_depth
+from closed_form.echo import echo
+from closed_form.furnished import furnished_room
+from closed_form.render import render
 
 RATE = 44_100
 

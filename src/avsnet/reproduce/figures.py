@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ ERROR_MAP = "magma"
 """Colours of errors: black is none."""
 
 _FEWEST = 3  # images that a metre must have to be drawn
+_LABEL = 18  # characters beside a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +77,13 @@ def examples_figure(picture: np.ndarray, target: np.ndarray, valid: np.ndarray, 
             if down == 0:
                 axes.set_title(titles[across], fontsize=9)
             if across == 0:
-                axes.set_ylabel(one.name, fontsize=8)
+                axes.set_ylabel(textwrap.fill(one.name, _LABEL), fontsize=8)
     for start, limits, colours, label in (
         (1, (near, far), COLOUR_MAP, "depth (m); grey: unknown"),
         (4, (0.0, worst), ERROR_MAP, "absolute error (m)"),
     ):
         left = 0.9 + start * (cell + 0.1)
-        wide = (3 if start == 1 else 2) * (cell + 0.1) - 0.1
+        wide = (3 if start == 1 else 2) * (cell + 0.1) - 0.3  # numbers at the ends of both bars keep apart
         box = (left / figure.get_figwidth(), 0.48 / total, wide / figure.get_figwidth(), 0.12 / total)
         bar = figure.colorbar(
             ScalarMappable(Normalize(*limits), colours), cax=figure.add_axes(box), orientation="horizontal"

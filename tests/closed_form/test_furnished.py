@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from avsnet.errors import OptionError
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.plain_raycast import cast
+from closed_form.furnished import furnished_room
+from closed_form.raycast import cast
 
 SEEDS = range(30)
 DOMAINS = ("offices", "historic")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from avsnet.rooms.plain_scene import Room, box, join, look_along, shell
+from closed_form.scene import Room, box, join, look_along, shell
 
 PAINT = np.array([0.2, 0.4, 0.6, 0.1])
 BOXES = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from avsnet.geometry import intrinsics_from_fov, pixel_rays
-from avsnet.rooms.plain_raycast import cast
-from avsnet.rooms.plain_scene import Room
+from closed_form.raycast import cast
+from closed_form.scene import Room
 
 
 def render(room: Room, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avsnet.rooms.plain_scene import Quads
+from closed_form.scene import Quads
 
 _CHUNK = 4_000_000
 """Ray-rectangle pairs per block: about 100 MB of float64 temporaries."""

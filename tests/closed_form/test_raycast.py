@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from avsnet.rooms import plain_raycast as raycast
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.plain_raycast import cast, occluded
-from avsnet.rooms.plain_scene import Quads, box, join, shell
+from closed_form import raycast
+from closed_form.furnished import furnished_room
+from closed_form.raycast import cast, occluded
+from closed_form.scene import Quads, box, join, shell
 
 GREY = np.full((6, 4), 0.5)
 

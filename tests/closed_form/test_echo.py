@@ -9,10 +9,10 @@ import pytest
 from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
 from avsnet.audio.rig import Rig
-from avsnet.rooms.echo import echo, first_order, impulse_response, second_order
-from avsnet.rooms.furnished import furnished_room
-from avsnet.rooms.plain_raycast import cast
-from avsnet.rooms.plain_scene import Quads, Room, box, join, look_along, shell
+from closed_form.echo import echo, first_order, impulse_response, second_order
+from closed_form.furnished import furnished_room
+from closed_form.raycast import cast
+from closed_form.scene import Quads, Room, box, join, look_along, shell
 
 RIG = Rig(origin="known")
 POINT = Rig(speaker=(0.0, 0.0, 0.0), ears=((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))

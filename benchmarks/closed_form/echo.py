@@ -11,8 +11,8 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.audio.rig import Rig
-from avsnet.rooms.plain_raycast import occluded
-from avsnet.rooms.plain_scene import Quads, Room
+from closed_form.raycast import occluded
+from closed_form.scene import Quads, Room
 
 _OVERSAMPLING = 8  # arrivals fall on a grid of 1 / (8 * 44100) s = 1 mm of path
 _BAND = 4000.0  # hertz; smaller panels than this wave length allows reflect less

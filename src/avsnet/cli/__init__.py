@@ -1,0 +1,88 @@
+"""The command line: `avsnet VERB`, a verb being a plain function whose signature is its flags.
+
+What a verb needs is imported inside it, so that `avsnet --help` answers at once.
+"""
+
+import difflib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import avsnet
+from avsnet.cli.depth import predict, scale
+from avsnet.cli.experiments import evaluate, reproduce, train
+from avsnet.cli.flags import call, one_line
+from avsnet.cli.reports import check, doctor, models
+from avsnet.cli.simulation import demo, echo, simulate
+from avsnet.errors import AvsnetError, OptionError
+
+VERBS: dict[str, Callable[..., int]] = {
+    "demo": demo,
+    "check": check,
+    "doctor": doctor,
+    "echo": echo,
+    "evaluate": evaluate,
+    "models": models,
+    "predict": predict,
+    "reproduce": reproduce,
+    "scale": scale,
+    "simulate": simulate,
+    "train": train,
+}
+"""Every verb of the command line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after `avsnet`; None takes the process's own.
+
+    Returns:
+        Exit code: 0; 1 if some files of a folder failed; 2 for a mistake, which is told in one line; 130 if
+        interrupted; 141 if nobody reads the output any more.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    try:
+        code = _command(words)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("avsnet: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The interpreter flushes at exit; let it do so into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (AvsnetError, OSError) as error:
+        print(f"avsnet: error: {one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _command(words: list[str]) -> int:
+    verb = words[0] if words else "--help"
+    if verb in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if verb in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"avsnet {version('avsnet')}")
+        return 0
+    if verb not in VERBS:
+        nearest = difflib.get_close_matches(verb, VERBS, 1)
+        guess = f"did you mean {nearest[0]}? " if nearest else ""
+        raise OptionError(f"unknown verb {verb!r}; {guess}verbs: {', '.join(VERBS)}")
+    if VERBS[verb] is train:  # its flags are the entries of a YAML file, not its signature
+        return train(words[1:])
+    return call(verb, VERBS[verb], words[1:])
+
+
+def _help() -> str:
+    lines = ["usage: avsnet VERB [FLAGS]", "", (avsnet.__doc__ or "").splitlines()[0], "", "verbs:"]
+    lines += [f"  {name:<8} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    return "\n".join([*lines, "", "avsnet VERB --help lists the flags of a verb; avsnet --version, the version."])
