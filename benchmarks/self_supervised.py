@@ -23,11 +23,12 @@ from avsnet.data.loading import SampleLoader
 from avsnet.io import atomic_path
 from avsnet.models import create_model
 from avsnet.rooms.dataset import Rooms
+from avsnet.train.card import SEVEN
+from avsnet.train.config import read_config
 from avsnet.train.evaluation import evaluate
 from avsnet.viz import save_figure
 
 SIZE, FIRST_SEED = (96, 128), 900_000
-SHOWN = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
 CURVES = ("run", "batch_size", "step", "loss", "abs_rel")
 
 
@@ -42,14 +43,12 @@ class Constant(nn.Module):
 def judged(network: nn.Module, pictures: list[dict[str, Any]], cap: float) -> dict[str, float]:
     """The metrics, means over pictures."""
     found = evaluate(network, SampleLoader(pictures, 16), cap=cap, scaling="oracle_median").compute()  # type: ignore[arg-type]
-    return {name: round(found[name], 4) for name in SHOWN}
+    return {name: round(found[name], 4) for name in SEVEN}
 
 
 def curves(name: str, run: Path) -> list[dict[str, Any]]:
     """What the run logged of its loss and its validation."""
-    batch_size = next(
-        line.split()[1] for line in (run / "config.yaml").read_text().splitlines() if "batch_size:" in line
-    )
+    batch_size = read_config(run / "config.yaml").data.batch_size
     rows = []
     for file, column in (("metrics.csv", "loss"), ("validation.csv", "abs_rel")):
         with (run / file).open(newline="", encoding="utf-8") as lines:
@@ -101,10 +100,10 @@ def main() -> None:
         ):
             table.append({"network": name, "training": training} | judged(network, pictures, rooms.cap))
         logged += curves(name, Path(folder))
-    print(f"{'network':16}{'training':14}" + "".join(f"{name:>10}" for name in SHOWN) + "   of the constant's Abs Rel")
+    print(f"{'network':16}{'training':14}" + "".join(f"{name:>10}" for name in SEVEN) + "   of the constant's Abs Rel")
     for row in table:
         share = row["abs_rel"] / constant["abs_rel"] - 1.0
-        print(f"{row['network']:16}{row['training']:14}" + "".join(f"{row[n]:10.4f}" for n in SHOWN) + f"{share:+9.0%}")
+        print(f"{row['network']:16}{row['training']:14}" + "".join(f"{row[n]:10.4f}" for n in SEVEN) + f"{share:+9.0%}")
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         for file, rows in (("table.csv", table), ("curves.csv", logged)):

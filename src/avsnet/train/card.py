@@ -116,14 +116,14 @@ def model_card(
         limits.append("Trained on simulated rooms only, never on a real recording.")
     if data.shuffle_echoes:
         limits.append("A control: it was trained and judged on the echoes of other places. Not for use.")
-    judged = "Mean over images; predictions at the size of the target; validation rows" + (
-        "." if relative else ", by which these weights were chosen."
-    )
+    judged = "Mean over images; predictions at the size of the target; validation rows"
     if relative:
         judged += (
-            " Each map's median was made that of the true depth first (oracle_median): nobody who lacks the truth gets "
-            "metres so."
+            ". Each map's median was made that of the true depth first (oracle_median): nobody who lacks the truth "
+            "gets metres so."
         )
+    else:
+        judged += ", by which these weights were chosen."
     parts = [
         "\n".join([*front, "---"]),
         f"# {config.model.name}",
