@@ -26,7 +26,7 @@ _KEYS = ("image", "waveform", "sample_rate", "depth", "valid", "id")
 _TRIES = 16  # rows tried in the place of one that cannot be read or used
 
 MEND_UNREADABLE = "see whether the data set is whole (avsnet check)"
-MEND_UNUSABLE = "film while the camera moves, and in the light"
+MEND_UNUSABLE = "film while the camera moves, and in the light, or give a larger data.interval"
 
 
 def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str, Any]]:
