@@ -132,6 +132,8 @@ def test_a_pose_network_starts_from_a_run_from_imagenet_or_fresh_and_the_same(wh
     assert torch.equal(started["encoder.encoder.layer4.1.conv2.weight"], resnet["layer4.1.conv2.weight"])
     with pytest.raises(OptionError, match="give pose_weights or pose_imagenet, not both"):
         pose_network(PhotometricConfig(pose_weights="a", pose_imagenet="b"))
+    with pytest.raises(ModelError, match=r"photometric\.pose_imagenet: none\.pth: no such file; .* or null"):
+        pose_network(PhotometricConfig(pose_imagenet="none.pth"))
 
 
 def toy_batch():

@@ -99,8 +99,12 @@ def pose_network(config: PhotometricConfig) -> PoseNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = PoseNetwork()
-    if config.pose_weights is not None:
-        network.load(config.pose_weights)
-    if config.pose_imagenet is not None:
-        network.load_imagenet(config.pose_imagenet)
+    for name, load in (("pose_weights", network.load), ("pose_imagenet", network.load_imagenet)):
+        path = getattr(config, name)
+        if path is None:
+            continue
+        try:
+            load(path)
+        except ModelError as error:
+            raise ModelError(f"photometric.{name}: {error}, or null for a start from nothing") from None
     return network
