@@ -1,12 +1,14 @@
 """The real command on a miniature BatVision pair in the true layouts, made by the simulator."""
 
 import csv
+import shutil
 
 import pytest
 
 from avsnet import cli
 from avsnet.models import create_model
 from avsnet.rooms.writer import Plan, write_dataset
+from avsnet.weights import PACKAGED
 
 TABLES = ("table1", "table2", "table3", "gap")
 
@@ -16,16 +18,19 @@ def pair(tmp_path_factory):
     root = tmp_path_factory.mktemp("batvision")
     for plan in (
         Plan("offices", 3, 2, layout="v1", size=(36, 64)),
-        Plan("historic", 1, 12, layout="v2", size=(36, 64)),
+        Plan("historic", 2, 6, layout="v2", size=(36, 64)),
     ):
         write_dataset(plan, root / plan.layout, progress=False)
     create_model("lite_mono").save_pretrained(root / "weights" / "lite_mono")
     create_model("bitd", width=32).save_pretrained(root / "weights" / "bitd")
+    for kind in ("av", "v"):
+        shutil.copytree(PACKAGED / f"avsnet_tiny_{kind}", root / "weights" / f"avsnet_tiny_{kind}_left_out")
     return root
 
 
 def reproduce(pair, out, *flags):
     roots = ["--bv1", str(pair / "v1"), "--bv2", str(pair / "v2"), "--weights", str(pair / "weights")]
+    roots += ["--left-out", min(path.name for path in (pair / "v2").iterdir())]
     return cli.main(["reproduce", *roots, "--out", str(out), *flags])
 
 
@@ -48,6 +53,12 @@ def test_the_readers_caps_splits_and_rows_are_the_data_sets_own(out):
     for part, cap, rows in (("v1", "12", 2), ("v2", "30", 2)):
         text = (out / part / "scores.csv").read_text(encoding="utf-8")
         assert f"# mask: 0 < truth <= {cap} m" in text and f"# data: {part}:{part}:test, {rows} rows" in text
+
+
+def test_every_row_of_a_location_left_out_tests_what_was_trained_without_it(out):
+    text = (out / "v2-left-out" / "scores.csv").read_text(encoding="utf-8")
+    assert "# data: v2:v2:historic_1000000, 6 rows" in text and text.count("avsnet_tiny_av_left_out,none,") == 6
+    assert "locations left out in training" in (out / "table3.md").read_text(encoding="utf-8")
 
 
 def test_what_has_weights_is_scored_under_every_scaling_and_the_rest_is_not(out):

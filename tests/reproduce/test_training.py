@@ -49,6 +49,11 @@ def test_the_real_data_takes_the_place_of_the_configs(runs, config, tmp_path):
     assert runs[0][0].data.train == runs[0][0].data.val == [f"batvision_v2:{tmp_path / 'BatvisionV2'}"]
 
 
+def test_what_is_trained_without_locations_is_told_which(runs, config, tmp_path):
+    train_missing({"toy_left_out": config, "toy": config}, tmp_path / "weights", tmp_path / "V2", ["attic", "hall"])
+    assert [config.data.leave_out for config, _ in runs] == [["attic", "hall"], []]
+
+
 def test_a_training_that_fails_leaves_no_weights(monkeypatch, runs, config, tmp_path):
     def broken(model, part):
         raise OSError("disk full")

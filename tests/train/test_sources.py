@@ -111,6 +111,8 @@ def test_batvision_is_opened_by_split_size_and_range_axis(toy_world):
     capped = open_source(f"batvision_v2:{toy_world}", "train", DataConfig(cap=0.5))
     assert not capped[0]["valid"].any()
     assert (source_cap(train), source_cap(capped)) == (30.0, 0.5)
+    with pytest.raises(OptionError, match="nowhere"):
+        open_source(f"batvision_v2:{toy_world}", "train", DataConfig(leave_out=["nowhere"]))
 
 
 def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):

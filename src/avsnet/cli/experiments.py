@@ -106,6 +106,7 @@ def reproduce(
     v: str = "avsnet_tiny_v",
     models: str | None = None,
     train: str | None = None,
+    left_out: str | None = None,
     workers: int = 2,
     shard: str | None = None,
     merge: bool = False,
@@ -127,13 +128,15 @@ def reproduce(
         models: further depth models for Table 2, comma-separated, such as onnx:PATH or huggingface:ID_OR_FOLDER.
         train: comma-separated NAME=CONFIG; weights that are not in --weights are trained into it first, on --bv2 if
             that is given, else on the config's own data.
+        left_out: with bv2, comma-separated locations of it: all their rows, whatever their part, test <av>_left_out
+            and <v>_left_out, which are trained without them.
         workers: with rooms, processes that make them.
         shard: I/N, evaluate only part I of N; then --merge.
         merge: join the shards in --out; a bare --merge will do.
     """
     from avsnet.predict_files import check_writable
     from avsnet.reproduce.cases import Cases
-    from avsnet.reproduce.plan import Cast
+    from avsnet.reproduce.plan import LEFT_OUT, Cast
     from avsnet.reproduce.run import reproduce as run
     from avsnet.reproduce.scores import parse_shard
     from avsnet.reproduce.trials import System
@@ -142,15 +145,18 @@ def reproduce(
         raise OptionError("give either --rooms, or --bv1 and --bv2, or one of them")
     if images < 2:
         raise OptionError(f"--images is {images}, but must be 2 or more")
+    if left_out is not None and bv2 is None:
+        raise OptionError("--left-out names locations of BatVision V2; give --bv2")
     part = None if shard is None else parse_shard(shard)
     folder = Path(out)
     check_writable(folder)
+    locations = left_out.split(",") if left_out else []
     if train is not None:
         if weights is None:
             raise OptionError("--train needs --weights, the folder that it trains into")
         from avsnet.reproduce.training import parse_training, train_missing
 
-        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2))
+        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2), locations)
     cases: dict[str, Cases] = {}
     if rooms:
         from avsnet.reproduce.twin import twin_cases
@@ -164,6 +170,9 @@ def reproduce(
             if root is not None:
                 opened = open_data(root, "test")
                 cases[name] = Cases(opened.data, f"{opened.name}:test", opened.cap)
+        if bv2 is not None and locations:
+            opened = open_data(bv2, "all", locations=locations)
+            cases[LEFT_OUT] = Cases(opened.data, f"{opened.name}:{'+'.join(locations)}", opened.cap)
         about = "BatVision, the official test splits."
     cast = Cast(
         av,

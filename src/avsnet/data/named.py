@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,18 @@ def open_data(
     samples: int | None = None,
     align: int | None = None,
     cap: float | None = None,
+    locations: Collection[str] | None = None,
 ) -> NamedData:
     """Open a data set by its folder, whose layout is recognised.
 
     Args:
         root: folder of BatVision V1 or V2, VisualEchoes or captures; captures have no splits.
-        split: "train", "val" or "test".
+        split: "train", "val" or "test"; of V2 also "all".
         size: (h, w) of pictures and depth, pixels; None: as in the files.
         samples: length of every recording; None: as it is.
         align: the sample at which the direct sound is put; None: as recorded.
         cap: metres up to which depth counts; None: as in `CAPS`.
+        locations: of V2, those to take; None: all there are.
 
     Raises:
         DataError: no such folder, no known layout, or broken tables.
@@ -70,7 +73,7 @@ def open_data(
     if layout == "v1":
         data = BatVisionV1(root, split, **options)
     elif layout == "v2":
-        data = BatVisionV2(root, split, **options)
+        data = BatVisionV2(root, split, locations=locations, **options)
     elif layout == "folder":
         data = CaptureFolder(root, **options)
     else:

@@ -51,7 +51,7 @@ def reproduce(
     """Make the paper's tables and figures.
 
     Args:
-        cases: "V1" and "V2", or one of them, to what they are tested on.
+        cases: "V1", "V2" and `plan.LEFT_OUT`, or some of them, to what they are tested on.
         cast: which system plays which part.
         out: folder; scores go to `out/v1` and `out/v2`, where a run that was ended is taken up again.
         title: of the report.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from avsnet.errors import OptionError
@@ -25,13 +27,14 @@ def parse_training(text: str) -> dict[str, Path]:
     return found
 
 
-def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None) -> list[str]:
+def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None, left_out: Sequence[str] = ()) -> list[str]:
     """Train what is wanted and is not in the folder; a run that was ended is taken up again.
 
     Args:
         wanted: name, which may end in `_<tag>`, to its config.
         weights: folder; `<name>` appears in it when the training is over, `runs/<name>` is the run.
         v2: root of BatVision V2, which takes the place of the config's data; None keeps that.
+        left_out: locations of V2 that names ending in `_left_out` do without.
 
     Returns:
         The names that were trained.
@@ -49,6 +52,8 @@ def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None) -> li
         flags = ["--out", str(weights / "runs" / name), "--resume"]
         if v2 is not None:
             flags += [f"--data.train=batvision_v2:{v2}", f"--data.val=batvision_v2:{v2}"]
+        if name.endswith("_left_out"):
+            flags.append(f"--data.leave-out={json.dumps(list(left_out))}")
         model = train(read_config(config, flags), command=f"avsnet train {config} {' '.join(flags)}")
         part = weights / f"{name}.part"
         shutil.rmtree(part, ignore_errors=True)

@@ -43,6 +43,7 @@ class DataConfig:
         train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, rooms:DOMAIN:FIRST-LAST (seeds of
             simulated rooms) or frames:ROOT (triplets only).
         val: likewise; none at all leaves validation out. The first one decides which weights are the best.
+        leave_out: locations of BatVision V2 from which nothing is read; its official parts share theirs.
         size: height and width of pictures and depth, pixels.
         cap: metres; deeper pixels do not count; by default 12 for batvision_v1 and offices, else 30.
         samples: length to which recordings are cut or padded; by default 7782, 30 m there and back.
@@ -63,6 +64,7 @@ class DataConfig:
 
     train: list[str] | str = field(default_factory=list)
     val: list[str] | str = field(default_factory=list)
+    leave_out: list[str] = field(default_factory=list)
     size: tuple[int, int] = (256, 256)
     cap: float | None = None
     samples: int | None = None

@@ -73,7 +73,7 @@ def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str
         return BatVisionV1(where, split, **options)
     from avsnet.data.batvision_v2 import BatVisionV2
 
-    return BatVisionV2(where, split, **options)
+    return BatVisionV2(where, split, leave_out=config.leave_out, **options)
 
 
 def source_cap(dataset: Any) -> float:
