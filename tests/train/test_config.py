@@ -76,6 +76,7 @@ def test_one_source_may_stand_without_brackets():
         ("base: nowhere.yaml", [], r"nowhere\.yaml: cannot be read"),
         ("data: {interval: 20}", [], r"data\.interval makes triplets of pictures; give data\.hears: false"),
         ("data: {shuffle_echoes: true, hears: false}", [], "there are no echoes to shuffle"),
+        ("data: {leave_out: [Attic], train: rooms:historic:0-9}", [], "no source is batvision_v2:ROOT"),
         ("seed: -1", [], "seed is -1, but must be a whole number from 0"),
         ("data: {flip: 2}", [], r"data\.flip is 2\.0, but must be a probability"),
         ("optimiser: {lr: 0}", [], r"optimiser\.lr is 0\.0, but must be above 0"),

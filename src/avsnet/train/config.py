@@ -208,6 +208,8 @@ class TrainConfig:
                 raise OptionError(f"{name} is {value}, but must be a whole number from {least}")
         if data.shuffle_echoes and not data.hears:
             raise OptionError("data.shuffle_echoes with data.hears false: there are no echoes to shuffle; leave it out")
+        if data.leave_out and not any(source.startswith("batvision_v2:") for source in (*data.train, *data.val)):
+            raise OptionError("data.leave_out names locations of BatVision V2, but no source is batvision_v2:ROOT")
         if data.interval is not None and (data.hears or not data.sees):
             raise OptionError("data.interval makes triplets of pictures; give data.hears: false and data.sees: true")
         if (data.interval is not None) != (self.loss == "photometric"):
