@@ -46,6 +46,29 @@ def silog(
         return scale * torch.sqrt((error.var() + weight * error.mean() ** 2).clamp_min(_SMALLEST))
 
 
+def l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """mean|p - g| over valid pixels, metres: the loss of the BatVision U-Net, up to its factor 1 / cap.
+
+    Args:
+        pred: (B, 1, H, W) metres.
+        target: (B, 1, H, W) metres.
+        valid: (B, 1, H, W) bool.
+
+    Returns:
+        A scalar; 0 where no pixel is valid.
+    """
+    return _valid_mean((pred - target).abs(), valid)
+
+
+def log_l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Mean ln(1 + |p - g|) over valid pixels, p and g in metres: the loss of BITD; as `l1` otherwise."""
+    return _valid_mean((pred - target).abs().log1p(), valid)
+
+
+def _valid_mean(values: Tensor, valid: Tensor) -> Tensor:
+    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
+
+
 def ssim_error(a: Tensor, b: Tensor) -> Tensor:
     """(1 - SSIM) / 2 at every pixel, clamped to 0..1, with means over 3 x 3 boxes.
 

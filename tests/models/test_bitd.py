@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from avsnet.audio.spectrogram import ORIGINAL_SETTINGS
 from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.models import create_model, model_info
-from avsnet.models.bitd import FILES, contracted_bilinear
+from avsnet.models.bitd import FILES
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 needs_golden = pytest.mark.skipif(not (GOLDEN / "bitd").is_dir(), reason="the goldens (../shared/golden) are absent")
@@ -29,34 +29,6 @@ def batch_of(size=(128, 128), count=2, samples=2646, seed=0):
         "waveform": torch.rand(count, 2, samples, generator=generator) * 2.0 - 1.0,
         "sample_rate": 44_100,
     }
-
-
-@needs_golden
-def test_the_contracted_fusion_gives_the_published_numbers():
-    case = {name: torch.from_numpy(value) for name, value in np.load(GOLDEN / "bitd" / "fusion_small.npz").items()}
-    echo = case["echo"].flatten(1)
-    halves = [
-        contracted_bilinear(case[name], echo, case[f"weight_{name}"], case[f"bias_{name}"])
-        for name in ("visual", "material")
-    ]
-    torch.testing.assert_close(torch.cat(halves, 1), case["fused"], atol=1e-5, rtol=0)
-
-
-def test_the_contracted_fusion_is_the_bilinear_layer_at_every_place_and_so_are_its_gradients():
-    layer = torch.nn.Bilinear(5, 7, 4).double()
-    visual = torch.randn(2, 5, 3, 2, dtype=torch.float64, requires_grad=True)
-    echo = torch.randn(2, 7, dtype=torch.float64, requires_grad=True)
-    ours = contracted_bilinear(visual, echo, layer.weight, layer.bias)
-    tiled = echo[:, None].expand(2, 6, 7).contiguous()
-    theirs = layer(visual.flatten(2).transpose(1, 2).contiguous(), tiled).transpose(1, 2).reshape(2, 4, 3, 2)
-    torch.testing.assert_close(ours, theirs)
-    pull = torch.randn_like(ours)
-    for first, second in zip(
-        torch.autograd.grad((ours * pull).sum(), (visual, echo, layer.weight)),
-        torch.autograd.grad((theirs * pull).sum(), (visual, echo, layer.weight)),
-        strict=True,
-    ):
-        torch.testing.assert_close(first, second)
 
 
 def test_depth_is_the_mix_of_both_depths_by_the_attention_within_the_largest_depth(small):

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from avsnet.losses import silog
-from avsnet.train.supervised import LOSSES, l1, log_l1
+from avsnet.losses import l1, log_l1, silog
+from avsnet.train.supervised import LOSSES
 
 
 def maps():
@@ -20,7 +20,7 @@ def test_l1_and_log_l1_are_the_papers_means_over_valid_pixels():
 
 @pytest.mark.parametrize("name", ["l1", "log_l1", "silog"])
 def test_invalid_pixels_have_no_gradient_and_an_empty_batch_gives_0(name):
-    loss = LOSSES[name]()
+    loss = LOSSES[name]
     pred, target, valid = maps()
     (gradient,) = torch.autograd.grad(loss(pred, target, valid), pred)
     assert gradient[0, 0, 0, 2] == 0.0 and gradient[0, 0, 0, 0] != 0.0
@@ -30,4 +30,4 @@ def test_invalid_pixels_have_no_gradient_and_an_empty_batch_gives_0(name):
 
 
 def test_losses_are_chosen_by_name():
-    assert (LOSSES["silog"](), LOSSES["l1"](), LOSSES["log_l1"]()) == (silog, l1, log_l1)
+    assert (LOSSES["silog"], LOSSES["l1"], LOSSES["log_l1"]) == (silog, l1, log_l1)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.errors import ModelError, OptionError
+from avsnet.models.fusion import bilinear
 from avsnet.models.hearing import heard, initialise, spectrogram_shape
 from avsnet.models.registry import ModelInfo, register_model
 from avsnet.models.resize import checked_image
@@ -141,25 +142,6 @@ class BITD(nn.Module, PyTorchModelHubMixin):
         return {name: list(getattr(self, name).parameters()) for name in FILES}
 
 
-def contracted_bilinear(visual: Tensor, echo: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A bilinear map of every place's visual features with the one echo: out_o = sum_cd v_c W_ocd e_d + b_o.
-
-    The echo is contracted first, A = W e, which leaves a linear map for each sample: the same numbers as tiling the
-    echo, at a cost of O C D + h w O C in place of h w O C D.
-
-    Args:
-        visual: (B, C, h, w).
-        echo: (B, D).
-        weight: (O, C, D).
-        bias: (O,).
-
-    Returns:
-        (B, O, h, w).
-    """
-    maps = torch.einsum("ocd,bd->boc", weight, echo)
-    return torch.einsum("boc,bchw->bohw", maps, visual) + bias[:, None, None]
-
-
 class ImageNetwork(nn.Module):
     """A U-Net from the picture to depth; its bottleneck goes to the attention."""
 
@@ -256,7 +238,7 @@ class AttentionNetwork(nn.Module):
     def fused(self, visual: Tensor, material: Tensor, echo: Tensor) -> Tensor:
         """The same -> (B, 2 width, h, w), the picture's half first."""
         pairs = ((visual, self.attention_img), (material, self.attention_material))
-        return torch.cat([contracted_bilinear(features, echo, m.weight, m.bias) for features, m in pairs], 1)
+        return torch.cat([bilinear(features, echo, m.weight, m.bias) for features, m in pairs], 1)
 
 
 @register_model(_INFO)
