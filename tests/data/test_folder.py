@@ -72,6 +72,14 @@ def test_a_capture_may_be_a_picture_and_an_echo_alone(tmp_path):
     assert set(data[0]) == {"id", "image", "waveform", "sample_rate"} and data.rig.origin == "assumed"
 
 
+def test_where_nothing_is_heard_a_capture_needs_no_recording(tmp_path):
+    capture(tmp_path, depth=depth_map())
+    (tmp_path / "0001.wav").unlink()
+    assert set(CaptureFolder(tmp_path, hears=False)[0]) == {"id", "image", "depth", "valid"}
+    with pytest.raises(AudioError, match=r"0001\.wav"):
+        CaptureFolder(tmp_path)[0]
+
+
 @pytest.mark.parametrize("direct", [40, 299, 700])
 @pytest.mark.parametrize("samples", [3000, 7782])
 def test_the_direct_sound_comes_to_its_place_and_nothing_that_fits_is_lost(tmp_path, direct, samples):

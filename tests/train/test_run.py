@@ -231,13 +231,18 @@ def test_resume_without_a_checkpoint_begins(toy_world, tmp_path):
     assert len(lines(tmp_path)) == 2
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_samples(toy_world, tmp_path, monkeypatch):
+def test_a_loss_that_is_no_number_names_the_samples_and_what_learned_nothing_may_begin_anew(
+    toy_world, tmp_path, monkeypatch
+):
     forward = Toy.forward
     monkeypatch.setattr(
         Toy, "forward", lambda self, batch: {"metric_depth": forward(self, batch)["metric_depth"] / 0.0}
     )
     with pytest.raises(TrainingError, match=r"the loss of step 0 is (inf|nan) on the samples Hall/\d+, Hall/\d+, Hall"):
         train(config_for(toy_world, tmp_path))
+    monkeypatch.undo()
+    train(config_for(toy_world, tmp_path, steps=2))
+    assert len(lines(tmp_path)) == 2
 
 
 def test_frozen_groups_and_divided_rates_are_kept(toy_world, tmp_path):

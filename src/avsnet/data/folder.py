@@ -61,6 +61,7 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         align: the sample, at the recording's own rate, to which the direct sound of what the rig played is shifted;
             None: as recorded. The defaults of both are those of BatVision, so that all have one range axis.
         spectrogram: settings that turn `waveform` into `echo`; None: no `echo`.
+        hears: whether recordings are read; where they are not, there need be none.
 
     Raises:
         OptionError: a size, a number of samples or a cap that is not positive, or a negative `align`.
@@ -81,6 +82,7 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         samples: int | None = SAMPLES,
         align: int | None = DIRECT_AT,
         spectrogram: SpectrogramSettings | None = None,
+        hears: bool = True,
     ) -> None:
         check_size(size)
         for name, value, least in (("samples", samples, 1), ("align", align, 0)):
@@ -90,6 +92,7 @@ class CaptureFolder(Dataset[dict[str, Any]]):
             raise OptionError(f"cap: found {cap}, wanted metres above 0")
         self.root = Path(root)
         self.size, self.cap, self.samples, self.align, self.spectrogram = size, cap, samples, align, spectrogram
+        self.hears = hears
         self.captures = find_captures(self.root)
         self.rig = Rig.from_json(self.root / "rig.json") if (self.root / "rig.json").exists() else Rig()
 
@@ -103,8 +106,9 @@ class CaptureFolder(Dataset[dict[str, Any]]):
             index: of `captures`.
 
         Returns:
-            image (3, h, w), waveform (2, N), sample_rate as recorded, id; depth and valid (1, h, w) where there is a
-            depth file; intrinsics (3, 3) where there is a camera; echo where it was asked for.
+            image (3, h, w), id; waveform (2, N), sample_rate as recorded, where recordings are read; depth and valid
+            (1, h, w) where there is a depth file; intrinsics (3, 3) where there is a camera; echo where it was asked
+            for.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -117,15 +121,12 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         pixels = read_image(capture.image)
         own = pixels.shape[:2]
         size = self.size or own
-        echo = read_wav(capture.echo)
-        sample: dict[str, Any] = {
-            "id": capture.id,
-            "image": resize_image(pixels, size),
-            "waveform": torch.from_numpy(self._placed(echo)),
-            "sample_rate": echo.sample_rate,
-        }
-        if self.spectrogram is not None:
-            sample["echo"] = self.spectrogram(sample["waveform"])
+        sample: dict[str, Any] = {"id": capture.id, "image": resize_image(pixels, size)}
+        if self.hears:
+            echo = read_wav(capture.echo)
+            sample |= {"waveform": torch.from_numpy(self._placed(echo)), "sample_rate": echo.sample_rate}
+            if self.spectrogram is not None:
+                sample["echo"] = self.spectrogram(sample["waveform"])
         if capture.depth is not None:
             metres = read_depth(capture.depth)
             if abs(metres.shape[1] * own[0] / (metres.shape[0] * own[1]) - 1.0) > _ASPECT:

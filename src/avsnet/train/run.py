@@ -128,7 +128,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
 def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> None:
     """Make the folder, or see that it holds the run that is to go on."""
     settings = folder / "config.yaml"
-    if settings.exists() and not config.resume:
+    if _begun(folder, last) and not config.resume:
         raise TrainingError(f"{folder}: holds a run; go on with it by --resume, or give another --out")
     if last.exists():
         before, now = _course(read_config(settings)), _course(config)
@@ -144,6 +144,12 @@ def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> Non
     write_config(config, settings)
     with (folder / "environment.txt").open("a", encoding="utf-8") as file:
         file.write(environment(config, command) + "\n")
+
+
+def _begun(folder: Path, last: Path) -> bool:
+    """Whether there is anything to lose: a run that ended before its first line of the log may begin anew."""
+    log = folder / "metrics.csv"
+    return last.exists() or (log.exists() and len(log.read_text(encoding="utf-8").splitlines()) > 1)
 
 
 def _course(config: TrainConfig) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str
         from avsnet.data.folder import CaptureFolder
 
         cap = float("inf") if config.cap is None else config.cap
-        return CaptureFolder(where, size=size, cap=cap, samples=samples, align=align)
+        return CaptureFolder(where, size=size, cap=cap, samples=samples, align=align, hears=config.hears)
     keys = [key for key, wanted in (("image", config.sees), ("waveform", config.hears), ("depth", True)) if wanted]
     options: dict[str, Any] = {"size": size, "samples": samples, "align": align, "keys": keys}
     if config.cap is not None:
