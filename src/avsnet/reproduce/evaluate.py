@@ -10,9 +10,12 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +111,9 @@ def evaluate(
     first, step = (1, 1) if shard is None else shard
     places = range(first - 1, len(cases), step)
     unreadable: list[str] = []
-    for index in tqdm(places, desc=cases.name, unit="image", disable=None):
+    for index, read in tqdm(_read_ahead(cases, places), cases.name, len(places), unit="image", disable=None):
         try:
-            judged = _Judged(cases[index], index, cases, caches, rig)
+            judged = _Judged(read(), index, cases, caches, rig)
             rows = [judged.row(trial) for trial in sorted(trials, key=sort_key)]
         except DataError as error:
             unreadable.append(str(error))
@@ -128,6 +131,17 @@ def evaluate(
     clock.forward += sum(cache.forward_seconds for cache in caches.values())
     clock.total += time.perf_counter() - start
     return scores
+
+
+def _read_ahead(cases: Cases, places: Sequence[int]) -> Iterator[tuple[int, Callable[[], Case]]]:
+    """Each place and what gives its instance, which is read while the one before it is judged."""
+    with ThreadPoolExecutor(1) as reader:
+        next_ones = iter(places)
+        waiting = deque((place, reader.submit(cases.__getitem__, place)) for place in islice(next_ones, 2))
+        while waiting:
+            place, instance = waiting.popleft()
+            yield place, instance.result
+            waiting.extend((place, reader.submit(cases.__getitem__, place)) for place in islice(next_ones, 1))
 
 
 @dataclass
