@@ -21,9 +21,11 @@ from torch import Tensor, nn
 from avsnet.audio.hearing import AudioSettings, hear
 from avsnet.errors import EchoError, ModelError, OptionError, SampleError
 from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F401  registers the encoders
+from avsnet.models.bin_settings import BinSettings
 from avsnet.models.echo_encoder import EchoEncoder
 from avsnet.models.fusion import Fusion
-from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
+from avsnet.models.log_binomial import CONSTANTS
+from avsnet.models.metric_bins import MetricBins
 from avsnet.models.midas import Midas, with_input_size
 from avsnet.models.midas_keys import load_midas_state
 from avsnet.models.registry import ModelInfo, create_model, register_model, registered
