@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from avsnet.rooms import looks
-from avsnet.rooms.furniture import block
+from avsnet.rooms.blocks import block
 from avsnet.rooms.room_plan import RoomPlan
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from avsnet.rooms import looks
-from avsnet.rooms.furniture import AGAINST_WALL, FREE, bounds, column, pillar
+from avsnet.rooms.blocks import bounds
+from avsnet.rooms.furniture import AGAINST_WALL, FREE
+from avsnet.rooms.historic_furniture import column
+from avsnet.rooms.office_furniture import pillar
 from avsnet.rooms.preset import Preset
 from avsnet.rooms.room_plan import AIR, RoomPlan
 from avsnet.rooms.scene import Quads, placed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from avsnet.rooms import looks
-from avsnet.rooms.furniture import block, prism
+from avsnet.rooms.blocks import block, prism
 from avsnet.rooms.room_plan import RoomPlan
 from avsnet.rooms.scene import Lamp, Quads, rectangles
 from avsnet.rooms.shells import Space

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from avsnet.rooms import looks
+from avsnet.rooms.blocks import bounds
 from avsnet.rooms.fittings import fix_under_ceiling
-from avsnet.rooms.furniture import AGAINST_WALL, bounds
+from avsnet.rooms.furniture import AGAINST_WALL
 from avsnet.rooms.lamps import hang_panel, lamp
 from avsnet.rooms.room_plan import AIR, RoomPlan
 from avsnet.rooms.scene import Look, placed, rectangles

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from avsnet.rooms.furniture import block
+from avsnet.rooms.blocks import block
 from avsnet.rooms.preset import Domain
 from avsnet.rooms.scene import Lamp, Look, Quads, placed
 from avsnet.rooms.shells import Space
