@@ -199,7 +199,7 @@ def load_model(name: str, **options: Any) -> torch.nn.Module:
         ModelError: an unknown name, or weights that are missing or broken.
         OptionError: an option that the model does not have.
     """
-    from avsnet.models.avsnet import load_folder
+    from avsnet.models.avsnet_weights import load_folder
     from avsnet.models.registry import PREFIXES, create_model
 
     if os.path.isdir(name):

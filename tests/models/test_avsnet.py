@@ -20,7 +20,8 @@ from avsnet.audio.hearing import hear
 from avsnet.errors import EchoError, ModelError, OptionError, SampleError
 from avsnet.losses import silog
 from avsnet.models import create_model, list_models
-from avsnet.models.avsnet import AVSNet, load_folder, save_half
+from avsnet.models.avsnet import AVSNet
+from avsnet.models.avsnet_weights import load_folder, save_half
 from avsnet.models.fusion import FUSIONS
 from avsnet.models.registry import model_info
 
@@ -420,7 +421,7 @@ def test_from_the_published_zoedepth_file_it_starts_with_zoedepths_metres(monkey
         for part, gain in gains.items():
             if key.startswith(part) and key.endswith("2.weight"):
                 value.mul_(gain)
-    monkeypatch.setattr("avsnet.models.avsnet.read_state_dict", lambda path: state)
+    monkeypatch.setattr("avsnet.models.avsnet_weights.read_state_dict", lambda path: state)
     with pytest.warns(UserWarning, match="gave the MiDaS network and the metric bins; fresh: fusion, echo_encoder"):
         model = create_model("avsnet_beit_large_384_av", weights="ZoeD_M12_N.pt")
     with np.load(GOLDEN / "zoedepth_nyu" / "case1.npz") as case, torch.inference_mode():

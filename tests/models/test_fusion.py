@@ -92,7 +92,7 @@ def test_attention_over_time_tells_the_order_of_its_tokens():
 def test_tokens_are_plain_attention_position_by_position():
     block = build("tokens").block
     x, echo = maps("tokens")
-    from avsnet.models.metric_bins import sinusoids
+    from avsnet.models.sinusoids import sinusoids
 
     keys, values = block.key_value(echo + sinusoids(torch.arange(float(TIMES)), WIDTH)).chunk(2, dim=2)
     queries = block.query(x)

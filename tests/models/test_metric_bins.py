@@ -10,15 +10,11 @@ import pytest
 import torch
 
 from avsnet.errors import OptionError
-from avsnet.models.metric_bins import (
-    CONSTANTS,
-    ZOEDEPTH_K,
-    ZOEDEPTH_N,
-    ZOEDEPTH_NK,
-    BinSettings,
-    MetricBins,
-    RoutedMetricBins,
-)
+from avsnet.models.bin_centers import pull
+from avsnet.models.bin_routing import RoutedMetricBins
+from avsnet.models.bin_settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK, BinSettings
+from avsnet.models.log_binomial import CONSTANTS
+from avsnet.models.metric_bins import MetricBins
 from avsnet.weights import load_strictly
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
@@ -267,8 +263,6 @@ def test_spread_seeds_start_over_the_whole_range_in_even_ratios():
 @pytest.mark.parametrize("gamma", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize("attractor", ["inverse", "exponential"])
 def test_the_pull_is_its_formula_for_every_attractor_and_bin(attractor, gamma, gather):
-    from avsnet.models.metric_bins import _pull
-
     stream = torch.Generator().manual_seed(0)
     points, centers = (torch.rand(2, n, 3, 4, generator=stream, dtype=torch.float64) * 4.0 for n in (5, 7))
     settings = BinSettings(attractor=attractor, alpha=0.7, gamma=gamma, gather=gather)
@@ -278,7 +272,7 @@ def test_the_pull_is_its_formula_for_every_attractor_and_bin(attractor, gamma, g
             d = points[:, a] - centers[:, k]
             power = 0.7 * d.abs() ** gamma
             slow[:, k] += d / (1.0 + power) if attractor == "inverse" else d * torch.exp(-power)
-    torch.testing.assert_close(_pull(points, centers, settings), slow / 5 if gather == "mean" else slow)
+    torch.testing.assert_close(pull(points, centers, settings), slow / 5 if gather == "mean" else slow)
 
 
 def test_the_quick_distribution_is_the_published_one():

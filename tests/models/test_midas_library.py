@@ -13,7 +13,9 @@ import torch
 from safetensors.torch import save_file
 
 from avsnet.models import ModelInfo
-from avsnet.models.metric_bins import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK, MetricBins, RoutedMetricBins
+from avsnet.models.bin_routing import RoutedMetricBins
+from avsnet.models.bin_settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK
+from avsnet.models.metric_bins import MetricBins
 from avsnet.models.midas import HALF, Midas
 from avsnet.models.midas_decoder import MidasDecoder
 from avsnet.models.midas_stages import StagesEncoder

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 
 from avsnet.errors import ModelError, OptionError
 from avsnet.models import ModelInfo, create_model, model_info
+from avsnet.models.bin_routing import RoutedMetricBins
+from avsnet.models.bin_settings import ZOEDEPTH_NK
 from avsnet.models.infer import infer
-from avsnet.models.metric_bins import ZOEDEPTH_NK, RoutedMetricBins
 from avsnet.models.midas import HALF, Midas
 from avsnet.models.midas_decoder import MidasDecoder
 from avsnet.models.midas_vit import BeitEncoder

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from avsnet.errors import OptionError
-from avsnet.rooms.furniture import AGAINST_WALL, FREE, bounds
+from avsnet.rooms.blocks import bounds
+from avsnet.rooms.furniture import AGAINST_WALL, FREE
 from avsnet.rooms.grammar import draw_scene
 from avsnet.rooms.preset import DOMAINS, find_domain, find_preset
 from avsnet.rooms.raycast import ray_caster

@@ -7,10 +7,7 @@ encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the
 
 from __future__ import annotations
 
-import json
-import warnings
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +16,16 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.audio.hearing import AudioSettings, hear
-from avsnet.errors import EchoError, ModelError, OptionError, SampleError
-from avsnet.models import midas_efficientnet, midas_resnext, midas_v3  # noqa: F401  registers the encoders
+from avsnet.errors import EchoError, OptionError, SampleError
+from avsnet.models.avsnet_names import avsnet_info, encoder_info
+from avsnet.models.bin_settings import BinSettings
 from avsnet.models.echo_encoder import EchoEncoder
 from avsnet.models.fusion import Fusion
-from avsnet.models.metric_bins import CONSTANTS, BinSettings, MetricBins
+from avsnet.models.metric_bins import MetricBins
 from avsnet.models.midas import Midas, with_input_size
-from avsnet.models.midas_keys import load_midas_state
-from avsnet.models.registry import ModelInfo, create_model, register_model, registered
+from avsnet.models.registry import create_model
 from avsnet.models.resize import checked_image
-from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
-
-ENCODERS = {info.name: info for info in registered("midas_")}
-"""The MiDaS networks that an AVS-Net can see with, by name."""
-
-SIZES = {"midas_tiny": (128, 192)}
-"""Default input sizes (height, width) that are not those of the encoder."""
+from avsnet.weights import load_strictly, read_state_dict, weights_hash
 
 NARROW = {
     "embedding": 32,
@@ -49,16 +40,13 @@ NARROW = {
 attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
 them."""
 
-PARAMETERS = {"midas_tiny": (32_513, 537_872), "midas_small": (707_777, 5_550_544)}
-"""Weights of the metric bins, and of what hears (bilinear fusion), beside those of the MiDaS network."""
-
-_PARAMETERS = (478_145, 35_499_984)  # beside all others, whose bottlenecks are alike
-
 PLACES = ("bins", "decoder")
 """Where the fused bottleneck goes."""
 
+WEIGHTS = "model.safetensors"
+"""The file of weights in a saved network's folder."""
+
 _NARROW = 64
-_WEIGHTS = "model.safetensors"
 
 
 class AVSNet(
@@ -119,8 +107,8 @@ class AVSNet(
             raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
         if not 0.0 <= echo_dropout < 1.0:
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
-        base = _base(encoder)
-        self.info = with_input_size(_info(base, fusion != "none"), input_size)
+        base = encoder_info(encoder)
+        self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
         self.midas: Midas = create_model(encoder)  # type: ignore[assignment]
@@ -246,7 +234,7 @@ class AVSNet(
         from safetensors.torch import save_file
 
         state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
-        save_file(state, save_directory / _WEIGHTS, metadata={"format": "pt"})
+        save_file(state, save_directory / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:
@@ -254,162 +242,17 @@ class AVSNet(
         hub = ("revision", "cache_dir", "force_download", "local_files_only", "token", "strict")
         fetching = {key: options.pop(key) for key in hub if key in options}
         if Path(model_id).is_dir():
-            path = Path(model_id, _WEIGHTS)
+            path = Path(model_id, WEIGHTS)
         else:
             from huggingface_hub import hf_hub_download
 
             fetching.pop("strict", None)
-            path = Path(hf_hub_download(model_id, _WEIGHTS, **fetching))
+            path = Path(hf_hub_download(model_id, WEIGHTS, **fetching))
         state = read_state_dict(path)
         model = cls(**options)
         load_strictly(model, state, path)
         model.weights_hash = weights_hash(path)  # type: ignore[assignment]
         return model.to(map_location).eval()
-
-
-def load_folder(folder: str | Path, **options: Any) -> AVSNet:
-    """Load an AVS-Net from a folder that `save_pretrained` wrote.
-
-    Args:
-        folder: with config.json and model.safetensors, whose numbers may be stored in half precision.
-        options: of `AVSNet`, in place of what config.json says; in `bins` and `audio` the settings that are named.
-
-    Returns:
-        The network in eval mode, float32.
-
-    Raises:
-        ModelError: the folder is no such, or a file in it is missing, damaged or of another variant.
-        OptionError: an option is outside what it allows.
-    """
-    config = folder_config(folder)
-    for name in ("bins", "audio"):
-        if name in options:
-            options[name] = {**(config.get(name) or {}), **options[name]}
-    return AVSNet.from_pretrained(folder, **{"encoder": config["encoder"], **options})
-
-
-def folder_config(folder: str | Path) -> dict[str, Any]:
-    """The config.json of a saved AVS-Net.
-
-    Raises:
-        ModelError: there is none, or it is not one of an AVS-Net.
-    """
-    path = Path(folder, "config.json")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{folder}: no config.json in it; give a folder that save_pretrained wrote") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); save the network again") from None
-    if not isinstance(config, dict) or not {"encoder", "fusion"} <= config.keys():
-        raise ModelError(f"{path}: is not the configuration of an AVS-Net; it names no encoder and fusion")
-    return config
-
-
-def save_half(model: AVSNet, folder: str | Path) -> None:
-    """Save a network with its weights in half precision, for packaging; `load_folder` gives float32 again.
-
-    Args:
-        model: stays as it is.
-        folder: is made.
-    """
-    from safetensors.torch import save_file
-
-    model.save_pretrained(folder)
-    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
-    save_file({key: value.cpu().contiguous() for key, value in state.items()}, Path(folder, _WEIGHTS))
-
-
-def _create(
-    base: ModelInfo,
-    hears: bool,
-    weights: str | Path | None = None,
-    *,
-    fusion: str | None = None,
-    input_size: tuple[int, int] | None = None,
-    min_depth: float | None = None,
-    max_depth: float | None = None,
-    n_bins: int | None = None,
-    bins: dict[str, Any] | None = None,
-    echo_width: int | None = None,
-    echo_front: str | None = None,
-    echo_dropout: float | None = None,
-    fusion_output: str | None = None,
-    fuse_into: str | None = None,
-    audio: dict[str, Any] | None = None,
-) -> AVSNet:
-    """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default."""
-    given = {key: value for key, value in locals().items() if key not in ("base", "hears", "weights")}
-    options = {key: value for key, value in given.items() if value is not None}
-    name = _info(base, hears).name
-    if not hears and options.get("fusion", "none") != "none":
-        raise OptionError(f"{name} only sees; for fusion {fusion} take {_info(base, True).name}")
-    if hears and fusion == "none":
-        raise OptionError(f"{name} hears; without fusion it is {_info(base, False).name}")
-    fresh: dict[str, Any] = {
-        "fusion": "bilinear" if hears else "none",
-        "fuse_into": "decoder" if base is ENCODERS["midas_tiny"] else "bins",
-    }
-    fresh |= options
-    if weights is None:
-        return AVSNet(base.name, **fresh)
-    if weights == "default":
-        found = find_weights(name)
-        if found is None:
-            raise ModelError(
-                f"{name}: no weights of it come with this installation; train it (avsnet train) and give "
-                "weights=FOLDER, or start from a published MiDaS or ZoeDepth file by weights=FILE"
-            )
-        weights = found
-    path = Path(weights)
-    if not path.is_dir():
-        return _from_published(AVSNet(base.name, **fresh), path)
-    config = folder_config(path)
-    saved = f"{config['encoder']} with fusion {config['fusion']}"
-    if config["encoder"] != base.name or (config["fusion"] != "none") != hears:
-        raise ModelError(f"{path}: holds an AVS-Net on {saved}, which is not {name}; create it by its own name")
-    return load_folder(path, **options)
-
-
-def _from_published(model: AVSNet, path: Path) -> AVSNet:
-    """Start from the file of a MiDaS or ZoeDepth network; what it does not hold stays fresh, and is said."""
-    state = read_state_dict(path)
-    core = {key.removeprefix("core.core."): value for key, value in state.items() if key.startswith("core.core.")}
-    head = {key: value for key, value in state.items() if not key.startswith("core.core.")} if core else {}
-    if not core and not any(key.startswith("scratch.") for key in state):
-        raise ModelError(f"{path}: neither a MiDaS nor a ZoeDepth file, and no folder of an AVS-Net")
-    load_midas_state(model.midas, core or state, path)
-    if head:
-        load_strictly(model.metric_bins, head, path, unused=CONSTANTS)
-    gave = "the MiDaS network and the metric bins" if head else "the MiDaS network"
-    fresh = [name for name, _ in model.named_children() if name not in ("midas", *(["metric_bins"] if head else []))]
-    if fresh:
-        warnings.warn(f"{path}: gave {gave}; fresh: {', '.join(fresh)}", stacklevel=2)
-    return model
-
-
-def _base(encoder: str) -> ModelInfo:
-    if encoder not in ENCODERS:
-        raise ModelError(f"encoder {encoder!r} is none of {', '.join(ENCODERS)}")
-    return ENCODERS[encoder]
-
-
-def _info(base: ModelInfo, hears: bool) -> ModelInfo:
-    """What the AVS-Net on a MiDaS network is."""
-    older = base.name.startswith(("midas_small", "midas_v21"))
-    short = base.name if older else base.name.removeprefix("midas_")
-    bins, hearing = PARAMETERS.get(base.name, _PARAMETERS)
-    return ModelInfo(
-        f"avsnet_{short}_{'av' if hears else 'v'}",
-        output="metric_depth",
-        code_licence="Apache-2.0",
-        weights_licence="Apache-2.0",
-        source="AVS-Net, stage one, arXiv 2412.01637",
-        size=SIZES.get(base.name, base.size),
-        size_multiple=base.size_multiple,
-        parameters=None if base.parameters is None else base.parameters + bins + hears * hearing,
-        fit=base.fit,
-    )
 
 
 def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
@@ -418,8 +261,3 @@ def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
     if unknown:
         raise OptionError(f"{option}: no setting {unknown[0]!r}; there are {', '.join(kind.__dataclass_fields__)}")
     return kind(**values)
-
-
-for _encoder in ENCODERS.values():
-    for _hears in (True, False):
-        register_model(_info(_encoder, _hears))(partial(_create, _encoder, _hears))

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsnet.errors import OptionError
-from avsnet.models.metric_bins import sinusoids
+from avsnet.models.sinusoids import sinusoids
 
 OUTPUTS = ("residual", "replace", "concat")
 """What becomes of the fused map z beside the visual x: x + gate * mix(norm(z)); z alone; a mix of both."""

@@ -13,7 +13,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avsnet.models.metric_bins import CONSTANTS, ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK, MetricBins, RoutedMetricBins
+from avsnet.models.bin_routing import RoutedMetricBins
+from avsnet.models.bin_settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK
+from avsnet.models.log_binomial import CONSTANTS
+from avsnet.models.metric_bins import MetricBins
 from avsnet.models.midas import Midas, with_input_size
 from avsnet.models.midas_keys import UNUSED, from_published, weights_file
 from avsnet.models.registry import ModelInfo, create_model, register_model
