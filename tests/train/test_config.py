@@ -29,6 +29,17 @@ def test_a_file_changes_lines_of_its_base_and_flags_change_lines_of_both(written
     assert config.epochs == TrainConfig().epochs
 
 
+def test_epochs_that_are_asked_for_take_the_place_of_steps_below_them(written):
+    path = written("steps: 313\n")
+    assert read_config(path).steps == 313
+    for flags in (["--epochs", "5"], ["--epochs=5"]):
+        assert (read_config(path, flags).epochs, read_config(path, flags).steps) == (5, None)
+    assert read_config(path, ["--epochs", "5", "--steps", "7"]).steps == 7
+    over = path.with_name("over.yaml")
+    over.write_text(f"base: {path.name}\nepochs: 2\n")
+    assert (read_config(over).epochs, read_config(over).steps) == (2, None)
+
+
 def test_what_was_resolved_is_written_and_read_again_unchanged(written, tmp_path):
     config = read_config(
         written("base: base.yaml\ndata: {size: [32, 48]}\n"), ["--steps", "7", "--data.val", "folder:b"]

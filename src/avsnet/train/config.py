@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -163,7 +163,7 @@ class TrainConfig:
         model: the network.
         data: the samples.
         optimiser: how weights are changed.
-        photometric: further settings of that loss.
+        photometric: settings of the photometric loss.
     """
 
     out: str = "run"
@@ -273,6 +273,7 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
     entries = _with_base(Path(path), ())
     _check_names(entries, str(path))
     words = _underscored(flags)
+    _last_length(entries, {word.partition("=")[0].removeprefix("--") for word in words})
     source = str(path)
     try:
         parsed = parser.parse_object(entries)
@@ -309,7 +310,17 @@ def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise OptionError(f"{path}: holds no settings, but {type(entries).__name__}; see configs/ for examples")
     base = entries.pop("base", None)
-    return entries if base is None else _merged(_with_base(path.parent / base, (*seen, path)), entries)
+    if base is None:
+        return entries
+    under = _with_base(path.parent / base, (*seen, path))
+    _last_length(under, entries)
+    return _merged(under, entries)
+
+
+def _last_length(under: dict[str, Any], over: Collection[str]) -> None:
+    """Whoever asks for epochs means them, also over a file that counts steps, which would take their place."""
+    if "epochs" in over and "steps" not in over:
+        under.pop("steps", None)
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
