@@ -376,6 +376,7 @@ def test_the_public_names_are_there_and_nothing_else():
         "from avsnet.predict import ASSUMED_FOV; from avsnet import predict; assert callable(predict)",
         "import avsnet.audio.spectrogram; from avsnet.audio import spectrogram; assert callable(spectrogram)",
         "import avsnet; assert callable(avsnet.audio.spectrogram) and callable(avsnet.audio.range_profile)",
+        "import avsnet; assert callable(avsnet.losses.silog) and callable(avsnet.analysis.aide)",
         "import avsnet, sys; assert not {'torch', 'numpy', 'scipy', 'matplotlib'} & set(sys.modules)",
     ],
 )

@@ -27,7 +27,10 @@ _HOMES = {
     "list_models": "avsnet.models.registry",
     "scale_depth": "avsnet.scaling",
 }
-_MODULES = ("audio", "data", "echo_scale", "errors", "geometry", "io", "metrics", "models", "rooms", "scaling", "viz")
+_MODULES = (
+    *("analysis", "audio", "data", "echo_scale", "errors", "geometry", "io", "losses"),
+    *("metrics", "models", "rooms", "scaling", "viz"),
+)
 
 
 def __getattr__(name: str) -> Any:
