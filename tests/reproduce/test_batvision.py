@@ -77,3 +77,21 @@ def test_three_shards_merged_give_the_bytes_of_one_run(pair, out, tmp_path, caps
     assert reproduce(pair, tmp_path / "parts", "--merge") == 0
     for name in ("v1/scores.csv", "v2/scores.csv", "v1/intervals.csv", "table1.csv", "table2.md", "gap.csv"):
         assert (tmp_path / "parts" / name).read_bytes() == (out / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--bv1", "v2"], "--bv1 v2: wanted BatVision V1, found v2:v2"),
+        (["--bv2", "v1"], "--bv2 v1: wanted BatVision V2, found v1:v1"),
+        (["--bv1", "v1", "--weights", "wieghts"], "--weights wieghts: no such folder"),
+        (["--bv1", "v1", "--av", "lite_mono"], "--av is 'lite_mono', but must be an AVS-Net"),
+        (["--bv1", "v1", "--v", "avsnet_tiny_av"], "--v is 'avsnet_tiny_av', but must be an AVS-Net"),
+        (["--rooms", "--models", "depth_anything"], "unknown model 'depth_anything'"),
+    ],
+)
+def test_what_cannot_play_its_part_is_refused_before_anything_is_made(pair, monkeypatch, tmp_path, capsys, flags, told):
+    monkeypatch.chdir(pair)
+    assert cli.main(["reproduce", *flags, "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith(f"avsnet: error: {told}")
+    assert not (tmp_path / "out").exists()

@@ -4,7 +4,9 @@ import pytest
 
 from avsnet.errors import OptionError
 from avsnet.reproduce import training
+from avsnet.reproduce.plan import Cast, plan, weight_names
 from avsnet.reproduce.training import parse_training, train_missing
+from avsnet.reproduce.trials import System
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def config(tmp_path):
 def test_missing_weights_are_trained_into_the_folder_and_those_there_are_left_alone(runs, config, tmp_path):
     weights = tmp_path / "weights"
     (weights / "toy_v").mkdir(parents=True)
-    wanted = parse_training(f"toy_v={config}, toy_av={config}")
+    wanted = parse_training(f"toy_v={config}, toy_av={config}", Cast("toy_av", "toy_v"))
     assert train_missing(wanted, weights, None) == ["toy_av"]
     assert (weights / "toy_av" / "model.safetensors").read_text() == "bitd"
     assert train_missing(wanted, weights, None) == []
@@ -67,4 +69,31 @@ def test_a_training_that_fails_leaves_no_weights(monkeypatch, runs, config, tmp_
 @pytest.mark.parametrize("text", ["bitd", "=a.yaml", "bitd=nowhere.yaml"])
 def test_what_names_no_config_is_refused(text):
     with pytest.raises(OptionError, match="--train"):
-        parse_training(text)
+        parse_training(text, Cast())
+
+
+def test_a_name_that_no_row_asks_for_is_refused_before_hours_are_spent_on_it(config):
+    with pytest.raises(OptionError, match=r"no row has weights avsnet_tiny_av_shufled; .*avsnet_tiny_av_shuffled"):
+        parse_training(f"avsnet_tiny_av_shufled={config}", Cast())
+
+
+def test_the_names_that_may_be_trained_are_those_that_the_rows_look_for(monkeypatch):
+    asked = set()
+    monkeypatch.setattr(Cast, "system", lambda self, name, echo="true", tag="": asked.add(f"{name}_{tag}".rstrip("_")))
+    monkeypatch.setattr("avsnet.reproduce.plan._cast", lambda line, *rest: line)
+    monkeypatch.setattr("avsnet.reproduce.plan._scaled", lambda *rest: [])
+    plan(Cast(grouped=True), ["V1"])
+    names = weight_names(Cast())
+    assert set(names) == asked and len(names) == len(asked)
+    assert weight_names(Cast(extra=(System("midas_tiny", "weights/mine"),))) == [*names, "mine"]
+
+
+def test_weights_that_are_half_copied_are_not_taken_for_whole_ones(monkeypatch, runs, config, tmp_path):
+    def killed(model, part):
+        part.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.shutil, "copytree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_missing({"bitd": config}, tmp_path / "weights", None)
+    assert isinstance(Cast(weights=tmp_path / "weights").system("bitd"), str)

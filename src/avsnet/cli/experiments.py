@@ -9,7 +9,7 @@ from avsnet.errors import OptionError
 
 
 def train(words: Sequence[str]) -> int:
-    """Train a network as a YAML file says: avsnet train configs/avsnet_tiny_av.yaml.
+    """Train a network as a YAML file says: avsnet train configs/twin_av.yaml.
 
     Args:
         words: the file, then flags in place of its lines, such as --data.batch-size 8.
@@ -52,7 +52,7 @@ def evaluate(
             huggingface:ID_OR_FOLDER; ECHO true (default), shuffled, silent, late or unaligned.
         scalings: comma-separated none, ranging, oracle_median, oracle_affine or RULE:SYSTEM, such as
             median:avsnet_tiny_av; each is applied to each system.
-        split: train, val or test.
+        split: train, val or test; of V2 also all.
         cap: metres up to which depth counts, where not the data set's own.
         rig: rig.json for ranging.
         seed: of the shuffled echoes.
@@ -136,7 +136,7 @@ def reproduce(
     """
     from avsnet.predict_files import check_writable
     from avsnet.reproduce.cases import Cases
-    from avsnet.reproduce.plan import LEFT_OUT, Cast
+    from avsnet.reproduce.plan import LEFT_OUT, Cast, check_cast
     from avsnet.reproduce.run import reproduce as run
     from avsnet.reproduce.scores import parse_shard
     from avsnet.reproduce.trials import System
@@ -151,12 +151,23 @@ def reproduce(
     folder = Path(out)
     check_writable(folder)
     locations = left_out.split(",") if left_out else []
+    cast = Cast(
+        av,
+        v,
+        None if weights is None else Path(weights),
+        tuple(System.parse(text) for text in models.split(",")) if models else (),
+        grouped=rooms,
+    )
+    check_cast(cast)
     if train is not None:
         if weights is None:
             raise OptionError("--train needs --weights, the folder that it trains into")
         from avsnet.reproduce.training import parse_training, train_missing
 
-        train_missing(parse_training(train), Path(weights), None if bv2 is None else Path(bv2), locations)
+        wanted = parse_training(train, cast)
+        train_missing(wanted, Path(weights), None if bv2 is None else Path(bv2), locations)
+    elif weights is not None and not Path(weights).is_dir():
+        raise OptionError(f"--weights {weights}: no such folder; give the one that holds them, or --train makes it")
     cases: dict[str, Cases] = {}
     if rooms:
         from avsnet.reproduce.twin import twin_cases
@@ -169,18 +180,13 @@ def reproduce(
         for name, root in (("V2", bv2), ("V1", bv1)):
             if root is not None:
                 opened = open_data(root, "test")
+                if not opened.name.startswith(f"{name.lower()}:"):
+                    raise OptionError(f"--b{name.lower()} {root}: wanted BatVision {name}, found {opened.name}")
                 cases[name] = Cases(opened.data, f"{opened.name}:test", opened.cap)
         if bv2 is not None and locations:
             opened = open_data(bv2, "all", locations=locations)
             cases[LEFT_OUT] = Cases(opened.data, f"{opened.name}:{'+'.join(locations)}", opened.cap)
         about = "BatVision, the official test splits."
-    cast = Cast(
-        av,
-        v,
-        None if weights is None else Path(weights),
-        tuple(System.parse(text) for text in models.split(",")) if models else (),
-        grouped=rooms,
-    )
     found = run(cases, cast, folder, title="AVS-Net, reproduced", about=[about], shard=part, merged=merge)
     if found is None:
         print(f"part {shard} is done; when all are, avsnet reproduce --merge joins them")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from avsnet.errors import OptionError
 from avsnet.models.registry import ModelInfo, model_info
 from avsnet.reproduce.paper import FAMILIES, TABLE_1, TABLE_2, Numbers
 from avsnet.reproduce.trials import Scaling, System, Trial
@@ -20,6 +21,11 @@ LEFT_OUT = "V2-left-out"
 """Data of the rows whose locations no training has seen; the official parts of V2 share theirs."""
 
 _OWN = Scaling()  # a model's own metres
+_TAGS = {
+    "shuffled": "trained on shuffled echoes",
+    "tokens": "tokens fusion",
+    "decoder": "echo for the decoder too",
+}  # how the audio-visual network was trained in other ways: <av>_<tag>
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,28 @@ class Cast:
         if tag:
             return f"not run: needs weights {wanted} in --weights; see docs/reproduce.md for their training"
         return f"not run: {fetch(model_info(name))}"
+
+
+def weight_names(cast: Cast) -> list[str]:
+    """Every name, with its tag, under which the rows look for weights."""
+    names = [cast.av, cast.v, *(f"{cast.av}_{tag}" for tag in _TAGS), f"{cast.av}_left_out", f"{cast.v}_left_out"]
+    names += ["bitd", "batvision_unet_256", *(name for models in FAMILIES.values() for _, name in models)]
+    return names + [Path(system.weights).name for system in cast.extra if system.weights]
+
+
+def check_cast(cast: Cast) -> None:
+    """Refuse systems that cannot play their part, before anything is trained or made for them.
+
+    Raises:
+        OptionError: the pair is no pair of AVS-Nets.
+        ModelError: no such model.
+    """
+    for flag, name, ending in (("--av", cast.av, "_av"), ("--v", cast.v, "_v")):
+        model_info(name)
+        if not (name.startswith("avsnet_") and name.endswith(ending)):
+            raise OptionError(f"{flag} is {name!r}, but must be an AVS-Net of `avsnet models` that ends in {ending}")
+    for system in cast.extra:
+        model_info(system.name)
 
 
 def fetch(info: ModelInfo) -> str:
@@ -164,9 +192,7 @@ def _table_3(cast: Cast) -> list[Line]:
             ("AVS-Net", "silence", cast.system(cast.av, "silent"), _OWN),
             ("AVS-Net", "echo 5 ms late", cast.system(cast.av, "late"), _OWN),
             ("AVS-Net", "direct sound not aligned", cast.system(cast.av, "unaligned"), _OWN),
-            ("AVS-Net", "trained on shuffled echoes", cast.system(cast.av, tag="shuffled"), _OWN),
-            ("AVS-Net", "tokens fusion", cast.system(cast.av, tag="tokens"), _OWN),
-            ("AVS-Net", "echo for the decoder too", cast.system(cast.av, tag="decoder"), _OWN),
+            *(("AVS-Net", what, cast.system(cast.av, tag=tag), _OWN) for tag, what in _TAGS.items()),
             ("AVS-Net V", "scaled by ranging", cast.system(cast.v), Scaling("ranging")),
             ("AVS-Net V", "scaled by the truth (oracle)", cast.system(cast.v), Scaling("oracle_median")),
             ("BatVision U-Net", "echo alone", cast.system("batvision_unet_256"), _OWN),

@@ -8,21 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avsnet.errors import OptionError
+from avsnet.reproduce.plan import Cast, weight_names
 
 
-def parse_training(text: str) -> dict[str, Path]:
+def parse_training(text: str, cast: Cast) -> dict[str, Path]:
     """Read `NAME=CONFIG,...`: which weights to train where they are missing, and by which file.
 
     Raises:
-        OptionError: another form, or no such file.
+        OptionError: another form, no such file, or a name that no row asks for.
     """
     found = {}
+    known = weight_names(cast)
     for part in text.split(","):
         name, equals, config = part.strip().partition("=")
         if not equals or not name:
             raise OptionError(f"--train {part!r}: wanted NAME=CONFIG, such as bitd=configs/bitd.yaml")
         if not Path(config).is_file():
             raise OptionError(f"--train {part!r}: no such file {config}")
+        if name not in known:
+            raise OptionError(f"--train {part!r}: no row has weights {name}; those of rows: {', '.join(known)}")
         found[name] = Path(config)
     return found
 
@@ -55,7 +59,7 @@ def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None, left_
         if name.endswith("_left_out"):
             flags.append(f"--data.leave-out={json.dumps(list(left_out))}")
         model = train(read_config(config, flags), command=f"avsnet train {config} {' '.join(flags)}")
-        part = weights / f"{name}.part"
+        part = weights / "runs" / f"{name}.part"  # beside `<name>` it would be taken for weights
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(model, part)
         part.rename(weights / name)  # whole or absent
