@@ -179,6 +179,11 @@ def test_trials_that_cannot_work_are_refused_before_any_picture_is_opened(models
     check_trials(TRIALS)
 
 
+def test_a_seed_below_zero_is_refused(cases):
+    with pytest.raises(OptionError, match="seed -1 is below 0"):
+        Cases(cases.data, "toys", 10.0, seed=-1)
+
+
 def test_ranging_without_anything_to_hear_is_a_failed_row_and_no_end(models, cases, tmp_path):
     with warnings.catch_warnings():
         scores = evaluate([Trial(System("toy_shape", echo="silent"), Scaling("ranging"))], cases, tmp_path)

@@ -264,6 +264,7 @@ COMMAND = ["simulate", "offices", "--locations", "1", "--poses", "3", "--size", 
         (["--shard", "1/0"], "shard 1/0"),
         (["--preset", "rooms-0"], "rooms-1"),
         (["--k", "1.6,0.5"], "smaller first"),
+        (["--k", "0.5"], "--k is '0.5', but must be LOW,HIGH"),
         (["--ambiguous", "2"], "between 0 and 1"),
     ],
 )

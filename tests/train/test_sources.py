@@ -125,6 +125,8 @@ def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):
     assert len(list(tmp_path.rglob("*.npy"))) == 1
     with pytest.raises(OptionError, match="wanted rooms:DOMAIN:FIRST-LAST"):
         open_source("rooms:offices:7", "train", config)
+    with pytest.raises(OptionError, match="'rooms:offices:6-5': holds no room"):
+        open_source("rooms:offices:6-5", "train", config)
 
 
 @pytest.mark.parametrize("source", ["batvision_v3:/x", "folder", "folder:", "rooms"])

@@ -53,6 +53,8 @@ def simulate(
     if not part:
         raise OptionError(f"--shard is {shard!r}, but must be I/N, such as 1/4")
     if k is not None:
+        if not re.fullmatch(r"[\d.]+,[\d.]+", k):
+            raise OptionError(f"--k is {k!r}, but must be LOW,HIGH, such as 0.5,1.6")
         preset += f",k={k.replace(',', ':')}"
     if ambiguous is not None:
         preset += f",ambiguous={ambiguous:g}"

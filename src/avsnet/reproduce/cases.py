@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.errors import DataError, EchoError
+from avsnet.errors import DataError, EchoError, OptionError
 
 _LATE = 0.005  # seconds: 0.86 m of range
 _DIRECT = 0.004  # seconds from the direct sound on that belong to it: the sweep and the rig's body
@@ -51,10 +51,15 @@ class Cases:
         name: of the data set, for tables and folders.
         cap: metres; deeper pixels do not count, and predictions are lowered to it.
         seed: of the permutation behind shuffled echoes.
+
+    Raises:
+        OptionError: the seed is below 0.
     """
 
     def __init__(self, data: Dataset[Any], name: str, cap: float, seed: int = 0) -> None:
         self.data, self.name, self.cap, self.seed = data, name, cap, seed
+        if seed < 0:
+            raise OptionError(f"seed {seed} is below 0")
         self.length = len(data)  # type: ignore[arg-type]
         # A cycle through all instances in random order: nobody gets the own echo, and everybody's is used once.
         order = np.random.default_rng([seed, self.length]).permutation(self.length)

@@ -67,6 +67,8 @@ def open_rooms(source: str, config: DataConfig, **options: Any) -> Rooms:
     if found is None:
         raise OptionError(f"source {source!r}: wanted rooms:DOMAIN:FIRST-LAST, such as rooms:historic:0-1999")
     seeds = range(int(found[2]), int(found[3]) + 1)
+    if not seeds:
+        raise OptionError(f"source {source!r}: holds no room; give the smaller seed first")
     size = (config.size[0], config.size[1])
     return Rooms(found[1], seeds, size=size, cache=config.cache, oversample=config.oversample, **options)
 
