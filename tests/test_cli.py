@@ -51,6 +51,16 @@ def test_an_unknown_verb_names_the_nearest_and_all(capsys):
     assert capsys.readouterr() == ("", f"avsnet: error: unknown verb 'xyz'; verbs: {verbs}\n")
 
 
+def test_a_warning_is_one_line_without_the_place_in_the_code():
+    code = (
+        "import warnings; from avsnet import cli; before = warnings.formatwarning\n"
+        "def verb():\n    warnings.warn('left out\\n2 rows')\n    return 0\n"
+        "cli.VERBS['doctor'] = verb; assert cli.main(['doctor']) == 0; assert warnings.formatwarning is before"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "avsnet: warning: left out 2 rows\n")
+
+
 def test_missing_flags_are_listed_with_dashes(capsys):
     assert cli.main(["predict"]) == 2
     told = "avsnet: error: missing: IMAGE, --out; avsnet predict --help lists the flags\n"

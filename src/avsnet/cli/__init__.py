@@ -7,6 +7,7 @@ import difflib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 import avsnet
@@ -43,10 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 if some files of a folder failed; 2 for a mistake, which is told in one line; 130 if
         interrupted; 141 if nobody reads the output any more.
     """
+    formatting = warnings.formatwarning
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    warnings.formatwarning = _warning  # type: ignore[assignment]  # it is called by position
     try:
         code = _command(words)
         sys.stdout.flush()
@@ -61,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (AvsnetError, OSError) as error:
         print(f"avsnet: error: {one_line(error)}", file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = formatting
+
+
+def _warning(message: Warning | str, *_place: object) -> str:
+    """A warning as one line; where it was raised helps nobody at a command line."""
+    return f"avsnet: warning: {one_line(message)}\n"
 
 
 def _command(words: list[str]) -> int:
