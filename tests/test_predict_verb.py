@@ -128,6 +128,9 @@ def test_an_onnx_file_without_a_side_file_is_told_by_flags(room, command, tmp_pa
     assert command(room / "room.png", *model, *flags)[0] == 0
     is_one_line(*command(room / "room.png", *model, *flags[:-1], "96x128"), "--model-size", "height,width")
     is_one_line(*command(room / "room.png", *model, *flags, "--model-layout", "CHW"), '"layout"', "NHWC")
+    is_one_line(
+        *command(room / "room.png", "--depth-model", "avsnet_tiny_av", *flags), "--model-output", "not avsnet_tiny_av"
+    )
 
 
 def test_dashes_in_values_and_paths_are_left_alone(room, tmp_path, capsys):

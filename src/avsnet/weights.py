@@ -68,8 +68,8 @@ def default_weights(name: str, published: str) -> Path:
     found = find_weights(name)
     if found is None:
         raise ModelError(
-            f"{name}: its weights are not on this machine; they are published at {published}; give weights=PATH, or "
-            f"put the file or folder at {cache_folder() / name}"
+            f"{name}: its weights are not on this machine; they are published at {published}; give {name}=PATH "
+            f"(in Python weights=PATH), or put the file or folder at {cache_folder() / name}"
         )
     return found
 

@@ -86,6 +86,8 @@ def _model(name: str, output: str | None, layout: str | None, size: str | None) 
 
     size_option = "size" if name.startswith("onnx:") else "input_size"
     entries: dict[str, object] = {"output": output, "layout": layout, size_option: size}
+    if (output or layout or size) and not name.startswith(("onnx:", "huggingface:")):
+        raise OptionError(f"--model-output, --model-layout and --model-size are for onnx: and huggingface:, not {name}")
     if size is not None:
         if not re.fullmatch(r"\d+,\d+", size):
             raise OptionError(f"--model-size is {size!r}, but must be height,width in pixels, such as 224,224")
