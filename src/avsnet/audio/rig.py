@@ -51,7 +51,7 @@ class Rig:
     )
     speed_of_sound: float = SPEED_OF_SOUND
     origin: str = field(default="assumed", compare=False)
-    template: np.ndarray | None = field(default=None, compare=False)
+    template: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         places = [self.speaker, *self.ears]
