@@ -69,7 +69,7 @@ def summary(prediction: Prediction) -> str:
         shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
         scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
     if prediction.confidence is not None:
-        scale += f", confidence {prediction.confidence:.2f} (within 15 %)"
+        scale += f", confidence {prediction.confidence:.2f} (the probability of lying within 15 %)"
     return f"median depth {median}, {scale}, model {prediction.model}"
 
 
