@@ -56,6 +56,12 @@ def test_what_is_trained_without_locations_is_told_which(runs, config, tmp_path)
     assert [config.data.leave_out for config, _ in runs] == [["attic", "hall"], []]
 
 
+def test_weights_that_do_without_locations_are_not_trained_on_all_of_them(runs, config, tmp_path):
+    with pytest.raises(OptionError, match="without the locations of --left-out"):
+        train_missing({"toy": config, "toy_left_out": config}, tmp_path / "weights", tmp_path / "V2")
+    assert not runs
+
+
 def test_a_training_that_fails_leaves_no_weights(monkeypatch, runs, config, tmp_path):
     def broken(model, part):
         raise OSError("disk full")

@@ -99,7 +99,7 @@ def weight_names(cast: Cast) -> list[str]:
     """Every name, with its tag, under which the rows look for weights."""
     names = [cast.av, cast.v, *(f"{cast.av}_{tag}" for tag in _TAGS), f"{cast.av}_left_out", f"{cast.v}_left_out"]
     names += ["bitd", "batvision_unet_256", *(name for models in FAMILIES.values() for _, name in models)]
-    return names + [Path(system.weights).name for system in cast.extra if system.weights]
+    return names + [Path(system.weights).name for system in cast.extra if system.weights != "default"]
 
 
 def check_cast(cast: Cast) -> None:

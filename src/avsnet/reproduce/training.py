@@ -44,11 +44,15 @@ def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None, left_
         The names that were trained.
 
     Raises:
+        OptionError: weights that are to do without locations, and none are named.
         AvsnetError: what `avsnet.train` raises.
     """
     from avsnet.train.config import read_config
     from avsnet.train.run import train
 
+    blind = [name for name in wanted if name.endswith("_left_out")]
+    if blind and not left_out:
+        raise OptionError(f"--train {blind[0]}: is trained without the locations of --left-out; name them")
     trained = []
     for name, config in wanted.items():
         if (weights / name).exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Table:
             csv.DictWriter(file, self.columns).writerow(row)
 
 
-class StepCallback(Callback):
+class StepCallback(Callback, ABC):
     """Calls `on_step` after each step of the optimiser, which may take several batches."""
 
     def on_train_batch_end(
@@ -60,9 +61,9 @@ class StepCallback(Callback):
         if (batch_index + 1) % module.config.accumulate == 0:
             self.on_step(trainer, module, trainer.global_step)
 
+    @abstractmethod
     def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
         """After `step` steps in all."""
-        raise NotImplementedError
 
 
 class Log(StepCallback):

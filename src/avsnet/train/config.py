@@ -356,13 +356,12 @@ def _check_name(key: str, group: type, prefix: str, source: str) -> None:
 
 def _underscored(flags: Sequence[str]) -> list[str]:
     """Flags as jsonargparse knows them; a bare `--resume` is switched on; unknown ones are refused."""
+    levels: dict[str, type] = {"": TrainConfig} | {f"{name}.": group for name, group in GROUPS.items()}
     switches = {
-        "resume",
-        "data.hears",
-        "data.sees",
-        "data.shuffle_echoes",
-        "photometric.align_corners",
-        "photometric.auto_mask",
+        prefix + entry.name
+        for prefix, level in levels.items()
+        for entry in dataclasses.fields(level)
+        if entry.type == "bool"
     }
     words = []
     for position, word in enumerate(flags):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from avsnet.train.sampler import NETWORK, mixed_seed
 from avsnet.train.schedule import schedule_of
 
 
-class DepthTraining(LightningModule):
+class DepthTraining(LightningModule, ABC):
     """A network that learns depth; subclasses say from what, by `batch_loss`.
 
     Args:
@@ -50,13 +51,13 @@ class DepthTraining(LightningModule):
         # The network's own come last, as the log tells the rate of the last group.
         self.groups = rate_groups((beside or {}) | named(), config.optimiser)
 
+    @abstractmethod
     def batch_loss(self, batch: dict[str, Any]) -> Tensor:
         """A scalar, float32, of one part of a step.
 
         Raises:
             ModelError: the network does not give what is learned by.
         """
-        raise NotImplementedError
 
     def save(self, folder: Path) -> None:
         """Write the weights, as `create_model` takes them."""

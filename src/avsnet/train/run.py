@@ -149,7 +149,8 @@ def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> Non
 def _begun(folder: Path, last: Path) -> bool:
     """Whether there is anything to lose: a run that ended before its first line of the log may begin anew."""
     log = folder / "metrics.csv"
-    return last.exists() or (log.exists() and len(log.read_text(encoding="utf-8").splitlines()) > 1)
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return len(lines) > 1 or last.exists() or (folder / "model").exists()
 
 
 def _course(config: TrainConfig) -> dict[str, Any]:
