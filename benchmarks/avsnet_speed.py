@@ -20,7 +20,7 @@ import torch
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.models import create_model
-from avsnet.models.fusion import FUSIONS
+from avsnet.models.avsnet.fusion import FUSIONS
 
 LIMITS = {"tiny": 1.20}
 OTHERS = 1.05

@@ -38,7 +38,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms.functional import resize, to_tensor
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_v2 import BatVisionV2
 from avsnet.data.loading import SampleLoader
 

@@ -1,7 +1,7 @@
 """How well the scale is found by ear, over furnished rooms whose echoes are computed in closed form, or simulated.
 
-Every constant of `avsnet.echo_scale` was fixed on seeds 10000 to 10119 of both domains; the table in `results/` is made
-on seeds it never saw:
+Every constant of `avsnet.scale.ranging` was fixed on seeds 10000 to 10119 of both domains; the table in `results/` is
+made on seeds it never saw:
 
     python benchmarks/echo_scale.py --rooms 120 --first-seed 20000 --out results/echo_scale_rooms.csv
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import csv
 import platform
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -30,11 +31,13 @@ from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
-from avsnet.echo_scale import posterior_from_echo, second_scale
 from avsnet.errors import AvsnetError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io import atomic_path
 from avsnet.rooms import sample
+from avsnet.scale.ranging import posterior_from_echo, second_scale
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))  # the oracle of the tests
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render

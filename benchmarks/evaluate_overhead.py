@@ -22,10 +22,10 @@ import torch
 from PIL import Image
 
 from avsnet.data.named import open_data
+from avsnet.evaluation.instances import Cases
+from avsnet.evaluation.run import Clock, evaluate
+from avsnet.evaluation.trials import Scaling, System, Trial
 from avsnet.models import create_model
-from avsnet.reproduce.cases import Cases
-from avsnet.reproduce.evaluate import Clock, evaluate
-from avsnet.reproduce.trials import Scaling, System, Trial
 from avsnet.rooms import sample
 
 SYSTEMS = ("avsnet_tiny_av", "monodepth2", "avsnet_midas_small_av", "monovit", "zoedepth_n")

@@ -25,15 +25,15 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
 from avsnet.data.named import open_data
 from avsnet.depth_files import read_depth
+from avsnet.evaluation.instances import Cases
+from avsnet.evaluation.kept_maps import MapCache
+from avsnet.evaluation.run import evaluate
+from avsnet.evaluation.scores import table
+from avsnet.evaluation.trials import Scaling, System, every_pair
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.metrics import depth_metrics
-from avsnet.reproduce.cases import Cases
-from avsnet.reproduce.evaluate import evaluate
-from avsnet.reproduce.maps import MapCache
-from avsnet.reproduce.scores import table
-from avsnet.reproduce.trials import Scaling, System, every_pair
 from avsnet.rooms.echo_of_depth import echo_of_depth, rig_for
-from avsnet.scaling import as_depth
+from avsnet.scale.rules import as_depth
 
 CAP = 10.0
 SCALINGS = ("none", "ranging", "median:avsnet_tiny_v", "median:avsnet_tiny_av", "oracle_median")

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from avsnet.audio.rig import Rig
-from avsnet.echo_scale import posterior_from_echo
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io import atomic_path, read_wav
 from avsnet.metrics import depth_metrics, valid_depth
 from avsnet.predict import ASSUMED_FOV, predict
+from avsnet.scale.ranging import posterior_from_echo
 
 FIELDS = ("row", "fov_degrees", "speaker_to_ears_m", "scale", "abs_rel", "delta1", "confidence", "refused")
 

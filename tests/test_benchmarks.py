@@ -3,13 +3,13 @@
 import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from places import ROOT
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
 FIELDS = ["domain", "seed", "condition", "error", "prior", "confidence", "second", "refused"]
 
 

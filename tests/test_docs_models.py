@@ -1,11 +1,11 @@
 """The page of models is what the registry gives."""
 
 import importlib.util
-from pathlib import Path
 
 from avsnet.models import OUTPUT_KINDS, list_models
+from places import ROOT
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 def test_the_committed_page_is_what_the_registry_gives_and_explains_every_kind():

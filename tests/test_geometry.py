@@ -1,7 +1,6 @@
 """The pinhole camera against its own definition: edges, rays, planes."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from avsnet.geometry import (
     resize_intrinsics,
     unproject,
 )
+from places import SHARED
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 CAMERA = np.array([[500.0, 0.0, 310.0], [0.0, 490.0, 250.0], [0.0, 0.0, 1.0]])
 ENTRIES = {"width": 640, "height": 480, "fx": 500.0, "fy": 490.0, "cx": 310.0, "cy": 250.0}
 

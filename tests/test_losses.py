@@ -1,15 +1,15 @@
 """SILog against the published number, against its own formula in float64, and at its edges."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from avsnet.losses import silog
+from places import SHARED
 
-GOLDEN = Path(__file__).resolve().parents[1].parent / "shared" / "golden" / "zoedepth_head" / "case1.npz"
+GOLDEN = SHARED / "golden" / "zoedepth_head" / "case1.npz"
 
 
 def maps(batch=2, size=(6, 8)):

@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,21 +9,22 @@ import torch
 
 from avsnet.errors import DepthError, OptionError
 from avsnet.metrics import HIGHER_IS_BETTER, METRICS, MetricMean, depth_metrics, valid_depth
+from places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parent / "golden" / "metrics"
+METRICS_GOLDEN = GOLDEN / "metrics"
 TOLERANCE = 1e-6
 RULES = [(cap, rule) for cap in (12, 30) for rule in ("drop", "clip")]
 
 
 @pytest.fixture(scope="module")
 def images():
-    with np.load(GOLDEN / "case1.npz") as arrays:
+    with np.load(METRICS_GOLDEN / "case1.npz") as arrays:
         return arrays["pred"], arrays["gt"]
 
 
 def golden(cap: int, over_cap: str) -> dict:
     name = {"drop": "drop_over_cap", "clip": "clip_to_cap"}[over_cap]
-    return json.loads((GOLDEN / "case1.json").read_text())[f"cap{cap}_{name}"]
+    return json.loads((METRICS_GOLDEN / "case1.json").read_text())[f"cap{cap}_{name}"]
 
 
 def mean_over(preds, targets, cap, over_cap) -> MetricMean:

@@ -1,7 +1,5 @@
 """View synthesis and its loss against the golden of the originals, against slow references, and on simulated rooms."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,11 +7,12 @@ import torch.nn.functional as F
 
 from avsnet.errors import OptionError
 from avsnet.losses import minimum_error, photometric, photometric_error, smoothness, ssim_error
-from avsnet.models.pose import pose_matrix
+from avsnet.models.self_supervised.pose import pose_matrix
 from avsnet.rooms import sample
 from avsnet.view_synthesis import backproject, inverse_depth, project, warp
+from places import SHARED
 
-GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "golden" / "photometric" / "case1.npz"
+GOLDEN = SHARED / "golden" / "photometric" / "case1.npz"
 
 
 @pytest.fixture(scope="module")

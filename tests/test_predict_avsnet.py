@@ -8,13 +8,13 @@ import torch
 import avsnet
 from avsnet import weights
 from avsnet.audio.rig import Rig
+from avsnet.cli.predict_files import Job, run
 from avsnet.errors import AudioError, DepthError, EchoError, ModelError, OptionError
-from avsnet.listening import sound_for
 from avsnet.models import create_model
 from avsnet.models.infer import infer
+from avsnet.models.listening import sound_for
 from avsnet.models.registry import ModelInfo
 from avsnet.predict import _loaded, scale_source
-from avsnet.predict_files import Job, run
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render

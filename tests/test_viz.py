@@ -10,11 +10,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 from avsnet.audio.ranging import RangeProfile
-from avsnet.echo_scale import Arrival
 from avsnet.errors import OutputError
 from avsnet.geometry import intrinsics_from_fov
-from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
+from avsnet.scale.metres import Hearing
+from avsnet.scale.ranging import Arrival
 from avsnet.viz import colour_depth, panel, save_figure, summary
 
 MANY_WARNINGS = (

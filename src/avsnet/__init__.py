@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from avsnet.metrics import depth_metrics
     from avsnet.models.registry import create_model, list_models
     from avsnet.prediction import Prediction
-    from avsnet.scaling import scale_depth
+    from avsnet.scale.rules import scale_depth
 
 __all__ = ["Prediction", "create_model", "depth_metrics", "list_models", "predict", "scale_depth"]
 
@@ -25,11 +25,11 @@ _HOMES = {
     "create_model": "avsnet.models.registry",
     "depth_metrics": "avsnet.metrics",
     "list_models": "avsnet.models.registry",
-    "scale_depth": "avsnet.scaling",
+    "scale_depth": "avsnet.scale.rules",
 }
 _MODULES = (
-    *("analysis", "audio", "data", "echo_scale", "errors", "geometry", "io", "losses"),
-    *("metrics", "models", "rooms", "scaling", "viz"),
+    *("analysis", "audio", "data", "errors", "evaluation", "geometry", "io", "losses"),
+    *("metrics", "models", "rooms", "scale", "viz"),
 )
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from avsnet.audio.rig import Rig
     from avsnet.io import Recording
-    from avsnet.metres import Hearing
     from avsnet.models.registry import ModelInfo
     from avsnet.prediction import Prediction
+    from avsnet.scale.metres import Hearing
 
 ASSUMED_FOV = 70.0
 """Degrees, horizontal: what most phone and web cameras have; taken where no camera is given, and said so."""
@@ -108,9 +108,9 @@ def predict_and_hear(
 ) -> tuple[Prediction, Hearing | None]:
     """As `predict`, and beside it what was heard: None unless the scale came from ranging."""
     from avsnet.audio.rig import Rig
-    from avsnet.listening import hears, sound_for
-    from avsnet.metres import by_network, known_pixel, to_metres
     from avsnet.models.infer import infer
+    from avsnet.models.listening import hears, sound_for
+    from avsnet.scale.metres import by_network, known_pixel, to_metres
 
     picture = _picture(image)
     recording = None if echo is None else _recording(echo, sample_rate)
@@ -174,7 +174,7 @@ def scale_source(scale_from: str, info: ModelInfo, hears: bool) -> str:
     if scale_from == "ranging" and not hears:
         raise OptionError("scale_from ranging needs an echo; give the recording")
     if scale_from.startswith("known:"):
-        from avsnet.metres import known_distance
+        from avsnet.scale.metres import known_distance
 
         known_distance(scale_from)
     elif scale_from not in SCALE_SOURCES[1:3]:
@@ -199,7 +199,7 @@ def load_model(name: str, **options: Any) -> torch.nn.Module:
         ModelError: an unknown name, or weights that are missing or broken.
         OptionError: an option that the model does not have.
     """
-    from avsnet.models.avsnet_weights import load_folder
+    from avsnet.models.avsnet.weights import load_folder
     from avsnet.models.registry import PREFIXES, create_model
 
     if os.path.isdir(name):
@@ -285,7 +285,7 @@ def camera_of(
 
 def _as_depth(values: np.ndarray, info: ModelInfo) -> np.ndarray:
     """(H, W) of the model's kind, at the picture's size -> depth in the model's unit, 0 = unknown."""
-    from avsnet.scaling import as_depth
+    from avsnet.scale.rules import as_depth
 
     # Resized in its own kind: the mean of two disparities is not the disparity of the mean depth.
     depth = as_depth(values, info.output)

@@ -18,10 +18,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from avsnet.echo_scale import Arrival
 from avsnet.io import atomic_path
-from avsnet.metres import Hearing
 from avsnet.prediction import Prediction
+from avsnet.scale.metres import Hearing
+from avsnet.scale.ranging import Arrival
 
 COLOUR_MAP = "Spectral"
 """Red at its low end, hence for near."""

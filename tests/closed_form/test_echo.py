@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
+from avsnet.audio.direct_sound import direct_sound
 from avsnet.audio.rig import Rig
 from closed_form.echo import echo, first_order, impulse_response, second_order
 from closed_form.furnished import furnished_room

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import sweep
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_v1 import BatVisionV1
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.sample import check_sample

@@ -11,18 +11,19 @@ import soundfile
 import torch
 from PIL import Image
 
-from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import sweep
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_files import load_depth
 from avsnet.data.batvision_v2 import BatVisionV2, find_locations, leave_locations_out
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.sample import check_sample
 from avsnet.errors import DataError, OptionError
+from places import SHARED
 
 torch.set_num_threads(1)
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "batvision_v2_sample" / "BatvisionV2"
+REAL = SHARED / "batvision_v2_sample" / "BatvisionV2"
 COLUMNS = ["depth path", "depth file name", "audio path", "audio file name", "camera path", "camera file name"]
 ORIGINAL = {"samples": None, "align": None}
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from avsnet import cli
 from avsnet.audio.chirp import sweep
 from avsnet.data.check import check, recognise
 from avsnet.errors import DataError, OptionError
+from places import SHARED
 
-SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "batvision_v2_sample" / "BatvisionV2"
+SAMPLE = SHARED / "batvision_v2_sample" / "BatvisionV2"
 SPLITS = ("train", "val", "test")
 HEIGHT, WIDTH = 9, 16
 V1_HEADER = ["audio path left", "audio path right", "depth path", "camera path left"]

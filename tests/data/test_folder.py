@@ -2,23 +2,23 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
 
-from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import sweep
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.stft import ORIGINAL_SETTINGS
 from avsnet.data.folder import CaptureFolder
 from avsnet.data.sample import check_sample
 from avsnet.errors import AudioError, CalibrationError, DataError, DepthError, EchoError, ImageError, OptionError
+from places import ROOT
 
 HEIGHT, WIDTH = 12, 16
 RIG = {"speaker": [0, 0.2, 0], "ears": [[-0.1, 0, 0], [0.1, 0, 0]], "sweep": {"low": 500, "high": 9000}}
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "own_recordings.md"
+DOCS = ROOT / "docs" / "own_recordings.md"
 
 
 def camera(**changes):

@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import pytest
 
 from avsnet.data.named import open_data
 from avsnet.errors import DataError
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from places import SHARED
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS
+from avsnet.audio.stft import ORIGINAL_SETTINGS
 from avsnet.data.sample import check_sample
 from avsnet.data.visual_echoes import MAX_DEPTH, TEST_SCENES, VisualEchoes
 from avsnet.errors import AudioError, DataError, OptionError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+from places import GOLDEN
+
 TRAINED_AT = {"height": 192, "width": 640, "use_stereo": False}
 
 

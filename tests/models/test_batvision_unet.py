@@ -1,6 +1,5 @@
 import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +7,9 @@ import torch
 
 from avsnet.errors import ModelError, SampleError
 from avsnet.models import create_model
+from places import SHARED
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
+GOLDEN = SHARED / "golden"
 needs_golden = pytest.mark.skipif(
     not (GOLDEN / "batvision_unet").is_dir(), reason="the goldens (../shared/golden) are absent"
 )

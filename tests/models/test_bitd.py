@@ -1,19 +1,19 @@
 import importlib.util
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS
+from avsnet.audio.stft import ORIGINAL_SETTINGS
 from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.models import create_model, model_info
 from avsnet.models.bitd import FILES
+from places import SHARED
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
+GOLDEN = SHARED / "golden"
 needs_golden = pytest.mark.skipif(not (GOLDEN / "bitd").is_dir(), reason="the goldens (../shared/golden) are absent")
 
 

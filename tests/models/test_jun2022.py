@@ -3,7 +3,6 @@
 import json
 import os
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from avsnet.models import create_model, jun2022, model_info
 from avsnet.models.infer import infer
 from avsnet.models.jun2022 import VARIANTS, metres, own_keys
 from avsnet.weights import load_strictly
+from places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 ENTRIES = {"jun2022_mdr": "51k_HRWSI.pth", "jun2022_plain": "*795*HRWSI*.pth", "jun2022_base": "51k.pth"}
 CLASSIFIER = [r"encoder\._fc\.(weight|bias)"]
 # Wrong padding in two layers of the encoder moves the last map by no more than 2e-5, but the encoder's by 3e-3.

@@ -6,7 +6,6 @@ import os
 import pickle
 import runpy
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +19,8 @@ from avsnet.models.infer import infer
 from avsnet.models.newcrfs import VARIANTS, Variant, own_keys
 from avsnet.models.resize import input_size
 from avsnet.weights import load_strictly
+from places import GOLDEN
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 ENTRIES = {"newcrfs_tiny07": "tiny07 (no published checkpoint; same layout)", "newcrfs_large07": "model_nyu.ckpt"}
 ALLOWED = 5e-5
 NARROW = Variant(24, (2, 2, 2, 2), (1, 2, 4, 8), 0, crf_channels=(32, 64, 128, 256))

@@ -6,7 +6,6 @@ cap after scaling. To four digits that changes only PyDNet on HoloLens, whose RM
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,9 @@ from PIL import Image
 
 from avsnet.models import create_model
 from avsnet.models.resize import to_image_size, to_model_input
+from places import SHARED
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+REAL = SHARED / "real"
 CAP = 10.0  # metres
 
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real models and pairs (../shared/real) are absent")

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,27 +11,28 @@ import torch.nn.functional as F
 
 from avsnet.errors import ModelError, OptionError
 from avsnet.models import ModelInfo, create_model, model_info
-from avsnet.models.bin_routing import RoutedMetricBins
-from avsnet.models.bin_settings import ZOEDEPTH_NK
 from avsnet.models.infer import infer
-from avsnet.models.midas import HALF, Midas
-from avsnet.models.midas_decoder import MidasDecoder
-from avsnet.models.midas_vit import BeitEncoder
+from avsnet.models.metric_bins.routing import RoutedMetricBins
+from avsnet.models.metric_bins.settings import ZOEDEPTH_NK
+from avsnet.models.midas.decoder import MidasDecoder
+from avsnet.models.midas.network import HALF, Midas
+from avsnet.models.midas.vit import BeitEncoder
 from avsnet.models.resize import input_size
 from avsnet.models.zoedepth import ZoeDepth
+from places import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "golden"
+SHARED_GOLDEN = SHARED / "golden"
 FILES = {"zoedepth_n": "ZoeD_M12_N.pt", "zoedepth_k": "ZoeD_M12_K.pt", "zoedepth_nk": "ZoeD_M12_NK.pt"}
 GAINS = {"seed_bin_regressor": 8.0, "attractors.": 8.0, "conditional_log_binomial.": 16.0}
 
-needs_golden = pytest.mark.skipif(not SHARED.is_dir(), reason="the golden cases (../shared/golden) are absent")
+needs_golden = pytest.mark.skipif(not SHARED_GOLDEN.is_dir(), reason="the golden cases (../shared/golden) are absent")
 no_numbers = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
 
 
 def shapes_of(name):
     """The published file's entries: the same core in each, and its own head."""
-    full = json.loads((SHARED / "zoedepth_nyu" / "keys.json").read_text())["ZoeD_M12_N.pt"]
-    head = json.loads((SHARED / "zoedepth_head" / "keys.json").read_text())[FILES[name]]
+    full = json.loads((SHARED_GOLDEN / "zoedepth_nyu" / "keys.json").read_text())["ZoeD_M12_N.pt"]
+    head = json.loads((SHARED_GOLDEN / "zoedepth_head" / "keys.json").read_text())[FILES[name]]
     core = {key: entry for key, entry in full.items() if key.startswith("core.")}
     if name == "zoedepth_n":
         assert core | head == full
@@ -144,7 +144,7 @@ def test_each_picture_of_a_batch_gets_the_head_that_it_gets_alone_unless_batches
 @needs_golden
 @pytest.mark.slow
 def test_the_published_network_gives_the_published_numbers_also_padded_and_mirrored(tmp_path):
-    spec = importlib.util.spec_from_file_location("golden_fill", SHARED / "fill.py")
+    spec = importlib.util.spec_from_file_location("golden_fill", SHARED_GOLDEN / "fill.py")
     fill = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fill)
     state = fill.from_shapes(shapes_of("zoedepth_n"))
@@ -158,7 +158,7 @@ def test_the_published_network_gives_the_published_numbers_also_padded_and_mirro
     del state
     model = create_model("zoedepth_n", weights=path)
     path.unlink()
-    with np.load(SHARED / "zoedepth_nyu" / "case1.npz") as case:
+    with np.load(SHARED_GOLDEN / "zoedepth_nyu" / "case1.npz") as case:
         golden = dict(case)
     image = torch.from_numpy(golden["image"]).permute(2, 0, 1)[None] / 255.0
     assert tuple(image.shape[2:]) == tuple(golden["net_size"])

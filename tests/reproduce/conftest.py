@@ -6,8 +6,8 @@ import torch
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.errors import DataError
+from avsnet.evaluation.instances import Cases
 from avsnet.models import ModelInfo, list_models, register_model, registry
-from avsnet.reproduce.cases import Cases
 
 SIZE = (18, 24)
 

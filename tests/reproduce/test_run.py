@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from avsnet.errors import OptionError
-from avsnet.reproduce.cases import Cases
+from avsnet.evaluation.instances import Cases
+from avsnet.evaluation.trials import System
 from avsnet.reproduce.paper import TABLE_1, TABLE_2
-from avsnet.reproduce.plan import Cast, plan
 from avsnet.reproduce.run import reproduce
-from avsnet.reproduce.trials import System
+from avsnet.reproduce.table_rows import Cast, plan
+from places import SHARED
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +146,8 @@ def test_with_nothing_to_run_the_error_says_what_to_fetch(paper_models, rooms, t
 
 
 def test_the_papers_numbers_are_those_of_its_page():
-    from pathlib import Path
 
-    page = Path(__file__).resolve().parents[3] / "shared" / "specs" / "paper.md"
+    page = SHARED / "specs" / "paper.md"
     if not page.is_file():
         pytest.skip("the paper's page is not beside the checkout")
     printed = []

@@ -3,10 +3,10 @@
 import pytest
 
 from avsnet.errors import OptionError
+from avsnet.evaluation.trials import System
 from avsnet.reproduce import training
-from avsnet.reproduce.plan import Cast, plan, weight_names
+from avsnet.reproduce.table_rows import Cast, plan, weight_names
 from avsnet.reproduce.training import parse_training, train_missing
-from avsnet.reproduce.trials import System
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def test_a_name_that_no_row_asks_for_is_refused_before_hours_are_spent_on_it(con
 def test_the_names_that_may_be_trained_are_those_that_the_rows_look_for(monkeypatch):
     asked = set()
     monkeypatch.setattr(Cast, "system", lambda self, name, echo="true", tag="": asked.add(f"{name}_{tag}".rstrip("_")))
-    monkeypatch.setattr("avsnet.reproduce.plan._cast", lambda line, *rest: line)
-    monkeypatch.setattr("avsnet.reproduce.plan._scaled", lambda *rest: [])
+    monkeypatch.setattr("avsnet.reproduce.table_rows._cast", lambda line, *rest: line)
+    monkeypatch.setattr("avsnet.reproduce.table_rows._scaled", lambda *rest: [])
     plan(Cast(grouped=True), ["V1"])
     names = weight_names(Cast())
     assert set(names) == asked and len(names) == len(asked)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.sample import check_sample
 from avsnet.errors import OptionError
 from avsnet.geometry import resize_intrinsics

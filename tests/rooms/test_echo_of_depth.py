@@ -1,7 +1,5 @@
 """Echoes of depth maps against the delays that their surfaces demand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,10 +9,10 @@ from avsnet.depth_files import read_depth
 from avsnet.errors import CalibrationError, DepthError, OptionError
 from avsnet.geometry import intrinsics_from_fov, read_intrinsics, unproject
 from avsnet.planes import Foot, find_planes
-from avsnet.rooms.depth_surfaces import TOLERANCE, thinned
 from avsnet.rooms.echo_of_depth import echo_of_depth, rig_for
+from avsnet.rooms.sound.depth_surfaces import TOLERANCE, thinned
+from places import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 CAMERA = intrinsics_from_fov(160, 120, 70.0)
 RIG = rig_for(0, Rig(origin="known"), gain=0.1)
 

@@ -8,8 +8,8 @@ import avsnet
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
 from avsnet.errors import OptionError
 from avsnet.rooms import sample
-from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.simulator import describe
+from avsnet.rooms.sound.rig import RecordingRig
 
 DOMAINS = ("offices", "historic")
 SMALL = {"size": (48, 64), "samples": 4000}

@@ -7,8 +7,9 @@ import pytest
 
 from avsnet.models import create_model
 from avsnet.train.config import read_config
+from places import ROOT
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = ROOT / "configs"
 NAMES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
 
 

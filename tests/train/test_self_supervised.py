@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from avsnet.errors import ModelError, OptionError
 from avsnet.losses import photometric
 from avsnet.models import create_model
-from avsnet.models.pose import PoseNetwork, pose_matrix
+from avsnet.models.self_supervised.pose import PoseNetwork, pose_matrix
 from avsnet.train.config import DataConfig, ModelConfig, OptimiserConfig, PhotometricConfig, TrainConfig
 from avsnet.train.run import train
 from avsnet.train.self_supervised import SelfSupervised, pose_network

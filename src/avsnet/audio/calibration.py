@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import brentq
 
-from avsnet.audio.echo import listen
 from avsnet.audio.ranging import range_profile
+from avsnet.audio.recording import listen
 from avsnet.audio.rig import Rig
 from avsnet.errors import CalibrationError
 

@@ -14,7 +14,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter
-from avsnet.audio.echo import Echo, listen
+from avsnet.audio.recording import Echo, listen
 from avsnet.audio.rig import Rig
 from avsnet.errors import OptionError
 

@@ -53,8 +53,8 @@ def predict(
     from tqdm import tqdm
 
     from avsnet.audio.rig import Rig
+    from avsnet.cli.predict_files import check_writable, jobs, run
     from avsnet.predict import scale_source
-    from avsnet.predict_files import check_writable, jobs, run
 
     folder = Path(out)
     check_writable(folder)
@@ -131,8 +131,8 @@ def scale(
         ply: also write <map>_depth.ply, a point cloud; a bare --ply will do.
     """
     from avsnet.audio.rig import Rig
-    from avsnet.predict_files import check_writable
-    from avsnet.scale_files import read_map_file, scale_file
+    from avsnet.cli.predict_files import check_writable
+    from avsnet.cli.scale_files import read_map_file, scale_file
 
     if (echo is None) == (reference is None):
         raise OptionError("the metres come from one thing: give either --echo or --reference")

@@ -59,8 +59,8 @@ def evaluate(
         shard: I/N, judge only part I of N; then --merge.
         merge: join the shards in --out; a bare --merge will do.
     """
-    from avsnet.reproduce.scores import merge as merge_shards
-    from avsnet.reproduce.scores import parse_shard, table
+    from avsnet.evaluation.scores import merge as merge_shards
+    from avsnet.evaluation.scores import parse_shard, table
 
     folder = Path(out)
     if merge:
@@ -69,12 +69,12 @@ def evaluate(
     if data is None or systems is None:
         raise OptionError("missing: --data and --systems say what to judge; --merge joins shards")
     from avsnet.audio.rig import Rig
+    from avsnet.cli.predict_files import check_writable
     from avsnet.data.named import open_data
-    from avsnet.predict_files import check_writable
-    from avsnet.reproduce.cases import Cases
-    from avsnet.reproduce.evaluate import check_trials
-    from avsnet.reproduce.evaluate import evaluate as judge
-    from avsnet.reproduce.trials import Scaling, System, every_pair
+    from avsnet.evaluation.instances import Cases
+    from avsnet.evaluation.run import check_trials
+    from avsnet.evaluation.run import evaluate as judge
+    from avsnet.evaluation.trials import Scaling, System, every_pair
 
     part = None if shard is None else parse_shard(shard)
     trials = every_pair(
@@ -134,12 +134,12 @@ def reproduce(
         shard: I/N, evaluate only part I of N; then --merge.
         merge: join the shards in --out; a bare --merge will do.
     """
-    from avsnet.predict_files import check_writable
-    from avsnet.reproduce.cases import Cases
-    from avsnet.reproduce.plan import LEFT_OUT, Cast, check_cast
+    from avsnet.cli.predict_files import check_writable
+    from avsnet.evaluation.instances import Cases
+    from avsnet.evaluation.scores import parse_shard
+    from avsnet.evaluation.trials import System
     from avsnet.reproduce.run import reproduce as run
-    from avsnet.reproduce.scores import parse_shard
-    from avsnet.reproduce.trials import System
+    from avsnet.reproduce.table_rows import LEFT_OUT, Cast, check_cast
 
     if rooms == (bv1 is not None or bv2 is not None):
         raise OptionError("give either --rooms, or --bv1 and --bv2, or one of them")

@@ -22,8 +22,8 @@ def check(
         full_scale: for V1, what recordings are divided by where their type does not say, such as 32768.
         workers: further processes to read with.
     """
+    from avsnet.cli.predict_files import check_writable
     from avsnet.data.check import check
-    from avsnet.predict_files import check_writable
 
     if out is not None:
         check_writable(Path(out).parent)
@@ -36,7 +36,7 @@ def check(
 
 def doctor() -> int:
     """Tell what is installed: versions, devices, caches, sound cards, and what each missing extra would give."""
-    from avsnet.doctor import report
+    from avsnet.cli.doctor import report
 
     print(report())
     return 0

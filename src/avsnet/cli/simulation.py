@@ -43,7 +43,7 @@ def simulate(
         k: in place of the preset's, range of the rooms' scale, such as 0.5,1.6.
         ambiguous: in place of the preset's, share of rooms in which everything scales.
     """
-    from avsnet.predict_files import check_writable
+    from avsnet.cli.predict_files import check_writable
     from avsnet.rooms.writer import DEFAULT_LAYOUT, Plan, write_dataset
 
     numbers = re.fullmatch(r"(\d+)[x,](\d+)", size)
@@ -103,8 +103,8 @@ def echo(
     from tqdm import tqdm
 
     from avsnet.audio.rig import Rig
-    from avsnet.echo_files import check_rig_file, echo_jobs, make_echo
-    from avsnet.predict_files import check_writable
+    from avsnet.cli.echo_files import check_rig_file, echo_jobs, make_echo
+    from avsnet.cli.predict_files import check_writable
     from avsnet.rooms.echo_of_depth import rig_for
 
     recording_rig = rig_for(seed, None if rig is None else Rig.from_json(rig), gain)
@@ -137,8 +137,8 @@ def demo(*, out: str, rooms: int = 6, seed: int = 0) -> int:
         rooms: how many; historic ones and offices in turn.
         seed: draws the rooms, the unknown units and the noise.
     """
-    from avsnet.demo import demo
-    from avsnet.predict_files import check_writable
+    from avsnet.cli.demo_page import demo
+    from avsnet.cli.predict_files import check_writable
 
     for name, value, least in (("seed", seed, 0), ("rooms", rooms, 1)):
         if value < least:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowDataset, RowReader, without_repeats
 from avsnet.data.table import read_table
 from avsnet.errors import DataError, OptionError

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowDataset, RowReader, without_repeats
 from avsnet.data.table import read_table
 from avsnet.errors import DataError, OptionError

@@ -19,8 +19,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from avsnet.audio.alignment import direct_sound
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.direct_sound import direct_sound
 from avsnet.data import batvision_v1, batvision_v2, visual_echoes
 from avsnet.data.batvision_files import load_depth, load_ears
 from avsnet.data.batvision_v1 import BatVisionV1

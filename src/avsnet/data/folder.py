@@ -14,10 +14,10 @@ import soxr
 import torch
 from torch.utils.data import Dataset
 
-from avsnet.audio.alignment import align_direct
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.direct_sound import align_direct
 from avsnet.audio.rig import Rig
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.transforms import check_size, resize_image, resize_nearest
 from avsnet.depth_files import read_depth

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from avsnet.audio.alignment import direct_sound
-from avsnet.audio.spectrogram import SpectrogramSettings, samples_for_range
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.stft import SpectrogramSettings, samples_for_range
 from avsnet.data.batvision_files import load_depth, load_ears
 from avsnet.data.transforms import check_size, load_image
 from avsnet.errors import AudioError, DataError, DepthError, EchoError, ImageError, OptionError, SampleError

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import Dataset
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.array_pickle import read_array_pickle
 from avsnet.data.transforms import resize_image
 from avsnet.errors import AudioError, DataError, OptionError

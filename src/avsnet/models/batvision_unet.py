@@ -16,7 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.errors import OptionError
 from avsnet.models.hearing import heard, initialise, spectrogram_shape
 from avsnet.models.registry import ModelInfo, register_model

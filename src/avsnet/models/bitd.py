@@ -20,9 +20,9 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.spectrogram import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.errors import ModelError, OptionError
-from avsnet.models.fusion import bilinear
+from avsnet.models.avsnet.fusion import bilinear
 from avsnet.models.hearing import heard, initialise, spectrogram_shape
 from avsnet.models.registry import ModelInfo, register_model
 from avsnet.models.resize import checked_image

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.errors import SampleError
 
 

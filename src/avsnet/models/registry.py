@@ -197,9 +197,9 @@ def create_model(name: str, weights: str | Path | None = None, **options: Any) -
 
 
 def _import_model_files() -> None:
-    """Import every file of this folder, so that the decorators in them have run."""
+    """Import every file of this folder and of those in it, so that the decorators in them have run."""
     package = importlib.import_module("avsnet.models")
-    for module in pkgutil.iter_modules(package.__path__, "avsnet.models."):
+    for module in pkgutil.walk_packages(package.__path__, "avsnet.models."):
         importlib.import_module(module.name)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avsnet.models.bin_routing import RoutedMetricBins
-from avsnet.models.bin_settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK
-from avsnet.models.log_binomial import CONSTANTS
-from avsnet.models.metric_bins import MetricBins
-from avsnet.models.midas import Midas, with_input_size
-from avsnet.models.midas_keys import UNUSED, from_published, weights_file
+from avsnet.models.metric_bins.head import MetricBins
+from avsnet.models.metric_bins.log_binomial import CONSTANTS
+from avsnet.models.metric_bins.routing import RoutedMetricBins
+from avsnet.models.metric_bins.settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK
+from avsnet.models.midas.keys import UNUSED, from_published, weights_file
+from avsnet.models.midas.network import Midas, with_input_size
 from avsnet.models.registry import ModelInfo, create_model, register_model
 from avsnet.models.resize import checked_image
 from avsnet.weights import load_strictly, read_state_dict

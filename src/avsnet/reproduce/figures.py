@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from avsnet.analysis import Aide, aide_of_intervals
 from avsnet.errors import DepthError
-from avsnet.reproduce.plan import Line
-from avsnet.reproduce.scores import Row
+from avsnet.evaluation.scores import Row
+from avsnet.reproduce.table_rows import Line
 from avsnet.viz import COLOUR_MAP, UNKNOWN, colour_depth
 
 ERROR_MAP = "magma"

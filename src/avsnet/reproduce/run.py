@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 
 from avsnet.analysis import Aide
 from avsnet.errors import OptionError
+from avsnet.evaluation.instances import Cases
+from avsnet.evaluation.run import check_trials, evaluate, maps_in_metres
+from avsnet.evaluation.scores import Scores, merge
+from avsnet.evaluation.trials import Trial
 from avsnet.io import atomic_path
-from avsnet.reproduce.cases import Cases
-from avsnet.reproduce.evaluate import check_trials, evaluate, maps_in_metres
 from avsnet.reproduce.figures import Example, aide_figure, aide_of_lines, examples_figure
-from avsnet.reproduce.plan import Cast, Line, plan
 from avsnet.reproduce.report import png_of, write_report
-from avsnet.reproduce.scores import Scores, merge
+from avsnet.reproduce.table_rows import Cast, Line, plan
 from avsnet.reproduce.tables import Results, Table, gap_table, metric_table, to_csv, to_latex, to_markdown
-from avsnet.reproduce.trials import Trial
 
 _MOST_EXAMPLES = 6  # rows of Figure 2
 

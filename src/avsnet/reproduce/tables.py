@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from avsnet.analysis import Interval, bootstrap, gap_closed
+from avsnet.evaluation.scores import Row
 from avsnet.metrics import HIGHER_IS_BETTER
 from avsnet.reproduce.paper import COLUMNS
-from avsnet.reproduce.plan import Line
-from avsnet.reproduce.scores import Row
+from avsnet.reproduce.table_rows import Line
 
 TITLES = {
     "abs_rel": "Abs Rel",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avsnet.errors import OptionError
-from avsnet.reproduce.plan import Cast, weight_names
+from avsnet.reproduce.table_rows import Cast, weight_names
 
 
 def parse_training(text: str, cast: Cast) -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avsnet.reproduce.cases import Cases
+from avsnet.evaluation.instances import Cases
 from avsnet.rooms.dataset import Rooms
 
 DOMAINS = {"V2": "historic", "V1": "offices"}

@@ -14,8 +14,8 @@ import numpy as np
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.geometry import resize_intrinsics
 from avsnet.io import atomic_path
-from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.simulator import VERSION, sample
+from avsnet.rooms.sound.rig import RecordingRig
 
 FULL = 32_767
 """What a recording's peak is stored as."""

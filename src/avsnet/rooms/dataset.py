@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.spectrogram import SpectrogramSettings
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.errors import OptionError
 from avsnet.metrics import valid_depth

@@ -13,10 +13,10 @@ import numpy as np
 from avsnet.audio.rig import Rig
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import check_intrinsics
-from avsnet.rooms.acoustics import record
-from avsnet.rooms.depth_room import clutter_of_depth, room_of_depth
-from avsnet.rooms.raycast import ray_caster
-from avsnet.rooms.rig import RecordingRig, draw_rig
+from avsnet.rooms.geometry.raycast import ray_caster
+from avsnet.rooms.sound.acoustics import record
+from avsnet.rooms.sound.depth_room import clutter_of_depth, room_of_depth
+from avsnet.rooms.sound.rig import RecordingRig, draw_rig
 
 SHORTEST, LONGEST = 0.05, 2.0
 """Seconds that a recording may last."""

@@ -15,16 +15,16 @@ import numpy as np
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.errors import OptionError
 from avsnet.geometry import intrinsics_from_fov
-from avsnet.rooms.acoustics import record
-from avsnet.rooms.grammar import draw_scene
-from avsnet.rooms.picture import render
+from avsnet.rooms.geometry.grammar import draw_scene
+from avsnet.rooms.geometry.raycast import RayCaster, ray_caster
+from avsnet.rooms.geometry.scene import Scene, View, join
+from avsnet.rooms.geometry.surfaces import draw_clutter
+from avsnet.rooms.geometry.walk import FRAMES, Walk, draw_walk
+from avsnet.rooms.picture.render import render
+from avsnet.rooms.picture.sensor import exposure, measure, photograph
 from avsnet.rooms.preset import DOMAINS, Domain, Preset, find_domain, find_preset
-from avsnet.rooms.raycast import RayCaster, ray_caster
-from avsnet.rooms.rig import RecordingRig, draw_rig
-from avsnet.rooms.scene import Scene, View, join
-from avsnet.rooms.sensor import exposure, measure, photograph
-from avsnet.rooms.surfaces import draw_clutter
-from avsnet.rooms.walk import FRAMES, Walk, draw_walk
+from avsnet.rooms.sound.acoustics import record
+from avsnet.rooms.sound.rig import RecordingRig, draw_rig
 
 VERSION = 2
 """Of what one seed gives: a change of grammar, picture or sound makes another number, and caches start afresh."""

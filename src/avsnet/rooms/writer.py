@@ -27,10 +27,10 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
 from avsnet.errors import OptionError, OutputError
 from avsnet.io import atomic_path
+from avsnet.rooms.geometry.walk import FRAMES
 from avsnet.rooms.preset import find_domain, find_preset
-from avsnet.rooms.rig import RecordingRig
 from avsnet.rooms.simulator import VERSION, describe, sample
-from avsnet.rooms.walk import FRAMES
+from avsnet.rooms.sound.rig import RecordingRig
 from avsnet.rooms.workers import spread
 
 LAYOUTS = ("v1", "v2")

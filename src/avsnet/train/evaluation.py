@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from avsnet.errors import ModelError
 from avsnet.metrics import MetricMean
-from avsnet.scaling import as_depth, scale_depth
+from avsnet.scale.rules import as_depth, scale_depth
 
 
 def evaluate(

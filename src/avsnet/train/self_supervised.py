@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.losses import photometric
-from avsnet.models.monodepth2 import DisparityNetwork, family_image
-from avsnet.models.pose import POSE_FILE, PoseNetwork, pose_matrix
+from avsnet.models.self_supervised.monodepth2 import DisparityNetwork, family_image
+from avsnet.models.self_supervised.pose import POSE_FILE, PoseNetwork, pose_matrix
 from avsnet.train.config import PhotometricConfig, TrainConfig
 from avsnet.train.module import DepthTraining
 

@@ -74,7 +74,7 @@ def open_rooms(source: str, config: DataConfig, **options: Any) -> Rooms:
 
 
 def _of_rooms(source: str, config: DataConfig) -> Triplets:
-    from avsnet.rooms.walk import FRAMES
+    from avsnet.rooms.geometry.walk import FRAMES
 
     # Every so many frames of each walk: neighbouring triplets share pictures.
     rooms = open_rooms(source, config, frames=range(0, FRAMES, config.interval or 1), depth=None, samples=0)

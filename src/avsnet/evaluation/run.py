@@ -1,0 +1,301 @@
+"""Judge systems on data: predict once, scale by every rule, score every image by the paper's protocol.
+
+Protocol (the paper, section on evaluation, and our readings of it): predictions are brought to the size of the truth
+in their own unit, disparity is turned into depth, one rule scales the whole map, values are clamped to
+[1 mm, cap], and pixels with 0 < truth <= cap count; metrics per image, then the mean over images.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from avsnet.analysis import interval_errors
+from avsnet.audio.rig import Rig
+from avsnet.errors import AudioError, DataError, DepthError, EchoError, OptionError
+from avsnet.evaluation.instances import Case, Cases
+from avsnet.evaluation.kept_maps import MapCache
+from avsnet.evaluation.scores import Row, Scores, number
+from avsnet.evaluation.trials import ORACLES, System, Trial, sort_key
+from avsnet.metrics import METRICS, depth_metrics
+from avsnet.predict import camera_of
+from avsnet.scale.metres import avsnet_version
+from avsnet.scale.ranging import posterior_from_echo
+from avsnet.scale.rules import as_depth, scale_depth
+
+MINIMUM = 1e-3
+"""Metres to which smaller predictions are raised, the same for every method."""
+
+_TOLERANCE = 0.01  # share of rows that may be unreadable
+
+
+@dataclass
+class Clock:
+    """Where the time of an evaluation went, in seconds.
+
+    Attributes:
+        total: all of it.
+        setup: of it, for building networks and reading their weights.
+        forward: of it, in networks.
+        images: how many were judged.
+    """
+
+    total: float = 0.0
+    setup: float = 0.0
+    forward: float = 0.0
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A map in metres with what its scaling had to say."""
+
+    depth: np.ndarray
+    scale: float
+    status: str = "ok"
+
+
+def evaluate(
+    trials: Sequence[Trial],
+    cases: Cases,
+    out: Path,
+    *,
+    shard: tuple[int, int] | None = None,
+    rig: Rig | None = None,
+    extra: dict[str, str] | None = None,
+    clock: Clock | None = None,
+) -> Scores:
+    """Judge trials on a data set and write the scores.
+
+    Maps are kept under `out/predictions`; a run that was ended is taken up where it was.
+
+    Args:
+        trials: systems and their scalings.
+        cases: the data.
+        out: folder.
+        shard: (i, n): judge only every n-th instance, from the i-th, counted from 1; `scores.merge` joins the parts.
+        rig: for ranging; None assumes the default rig.
+        extra: further entries of the files' header.
+        clock: is filled in.
+
+    Returns:
+        What was written.
+
+    Raises:
+        OptionError: no trials, or a folder of other weights or data.
+        ModelError: a system that cannot be built, or fails.
+        DataError: more than 1 % of the rows cannot be read.
+    """
+    if not trials:
+        raise OptionError("nothing to evaluate: give at least one system")
+    start = time.perf_counter()
+    clock = clock or Clock()
+    systems = sorted({system for trial in trials for system in trial.systems}, key=lambda system: system.label)
+    labels = [system.label for system in systems]
+    if len(set(labels)) != len(labels):
+        raise OptionError(f"two systems are called {max(labels, key=labels.count)}; give their weights other names")
+    caches = {system: MapCache(out / "predictions", system, cases) for system in systems}
+    clock.setup += time.perf_counter() - start
+    scores = Scores(_header(cases, caches, rig) | (extra or {}))
+    first, step = (1, 1) if shard is None else shard
+    places = range(first - 1, len(cases), step)
+    unreadable: list[str] = []
+    for index, read in tqdm(_read_ahead(cases, places), cases.name, len(places), unit="image", disable=None):
+        try:
+            judged = _Judged(read(), index, cases, caches, rig)
+            rows = [judged.row(trial) for trial in sorted(trials, key=sort_key)]
+        except DataError as error:
+            unreadable.append(str(error))
+            if len(unreadable) > max(1.0, _TOLERANCE * len(places)):
+                raise DataError(f"{cases.name}: more than 1 % of the rows cannot be read, such as {error}") from None
+            continue
+        scores.rows += rows
+        scores.intervals += judged.intervals
+        clock.images += 1
+    if unreadable:
+        warnings.warn(
+            f"{cases.name}: left out {len(unreadable)} unreadable rows, such as {unreadable[0]}", stacklevel=2
+        )
+    scores.write(out, shard)
+    clock.forward += sum(cache.forward_seconds for cache in caches.values())
+    clock.total += time.perf_counter() - start
+    return scores
+
+
+def _read_ahead(cases: Cases, places: Sequence[int]) -> Iterator[tuple[int, Callable[[], Case]]]:
+    """Each place and what gives its instance, which is read while the one before it is judged."""
+    with ThreadPoolExecutor(1) as reader:
+        next_ones = iter(places)
+        waiting = deque((place, reader.submit(cases.__getitem__, place)) for place in islice(next_ones, 2))
+        while waiting:
+            place, instance = waiting.popleft()
+            yield place, instance.result
+            waiting.extend((place, reader.submit(cases.__getitem__, place)) for place in islice(next_ones, 1))
+
+
+@dataclass
+class _Judged:
+    """One instance with the maps that were made of it so far."""
+
+    case: Case
+    index: int
+    cases: Cases
+    caches: dict[System, MapCache]
+    rig: Rig | None
+    intervals: list[Row] = field(default_factory=list)
+    maps: dict[System, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(P,) places of the valid pixels in the flattened map, and (P,) their true depth in metres."""
+        places = np.flatnonzero(self.case.valid)
+        return places, self.case.depth.ravel()[places]
+
+    def row(self, trial: Trial) -> Row:
+        """The row of a trial; its errors by depth interval are added to `intervals`."""
+        keys = {
+            "data": self.cases.name,
+            "system": trial.system.label,
+            "scaling": trial.scaling.label,
+            "id": self.case.id,
+        }
+        row = keys | {"row": str(self.index), "group": self.case.group, "status": "empty", "scale": ""}
+        row |= {"pixels": str(int(self.case.valid.sum()))}
+        row |= dict.fromkeys(METRICS, "")
+        if not self.case.valid.any():
+            return row
+        try:
+            scaled = self.scaled(trial)
+        except (EchoError, AudioError, DepthError):
+            return row | {"status": "failed"}
+        # The pixels that count are picked out once an image, not once a metric.
+        places, target = self.pixels
+        depth = np.clip(scaled.depth.ravel()[places], MINIMUM, self.cases.cap)
+        counts = np.ones(len(places), dtype=bool)
+        found = depth_metrics(depth, target, counts, minimum=MINIMUM, maximum=self.cases.cap)
+        errors = interval_errors(depth, target, counts)
+        self.intervals += [
+            keys | {"metre": str(metre), "mae": number(error)} for metre, error in enumerate(errors) if error == error
+        ]
+        row |= {name: number(value) for name, value in found.items()}
+        return row | {"status": scaled.status, "scale": number(scaled.scale)}
+
+    def _map(self, system: System) -> np.ndarray:
+        if system not in self.maps:
+            self.maps[system] = self.caches[system].at_picture_size(self.case, self.index)
+        return self.maps[system]
+
+    def scaled(self, trial: Trial) -> Scaled:
+        """The trial's map in metres.
+
+        Raises:
+            EchoError: the echo gives no scale.
+            AudioError: there is none to listen to.
+            DepthError: the rule finds no scale.
+        """
+        values, kind = self._map(trial.system), self.caches[trial.system].info.output
+        rule, reference = trial.scaling.rule, trial.scaling.reference
+        if rule == "none":
+            return Scaled(as_depth(values, kind), 1.0)
+        if rule == "ranging":
+            return self._ranged(as_depth(values, kind), trial.system.echo, kind == "metric_depth")
+        if reference is not None:
+            metres = as_depth(self._map(reference), self.caches[reference].info.output)
+            result = scale_depth(values, metres, kind=kind, method=rule)
+        else:
+            result = scale_depth(values, self.case.depth, kind=kind, method=ORACLES[rule], valid=self.case.valid)
+        return Scaled(result.depth, result.scale, "ok" if result.fallback is None else "fallback")
+
+    def _ranged(self, depth: np.ndarray, echo: str, metric: bool) -> Scaled:
+        heard = self.cases.heard(self.case, self.index, echo)
+        if not heard:
+            raise EchoError("no recording")
+        camera, _ = camera_of(self.case.intrinsics, None, depth.shape)
+        found = posterior_from_echo(
+            depth, depth > 0.0, camera, heard["waveform"].numpy(), heard["sample_rate"], self.rig, metric=metric
+        )
+        return Scaled(depth * np.float32(found.scale), found.scale, "refused" if found.ambiguous else "ok")
+
+
+def maps_in_metres(
+    trials: Sequence[Trial], index: int, cases: Cases, out: Path, rig: Rig | None = None
+) -> dict[Trial, np.ndarray]:
+    """The scaled maps of one instance, for a picture of them.
+
+    Args:
+        trials: which.
+        index: of the instance.
+        cases: the data.
+        out: folder of an evaluation, whose maps are used where they are there.
+        rig: as for `evaluate`.
+
+    Returns:
+        Trial -> (H, W) metres; a trial whose rule finds no scale is left out.
+    """
+    systems = {system for trial in trials for system in trial.systems}
+    caches = {system: MapCache(out / "predictions", system, cases) for system in systems}
+    judged = _Judged(cases[index], index, cases, caches, rig)
+    found = {}
+    for trial in trials:
+        try:
+            found[trial] = judged.scaled(trial).depth
+        except (EchoError, AudioError, DepthError):
+            continue
+    return found
+
+
+def _header(cases: Cases, caches: dict[System, MapCache], rig: Rig | None) -> dict[str, str]:
+    """Every choice that the numbers depend on, but for the shard, which they do not depend on."""
+    import torch
+
+    header = {
+        "avsnet": avsnet_version(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "data": f"{cases.name}, {len(cases)} rows",
+        "mask": f"0 < truth <= {cases.cap:g} m",
+        "clamp": f"predictions to [{MINIMUM:g}, {cases.cap:g}] m, unknown ones to the lower end",
+        "size": "predictions are resized to the truth's size in their own unit, then turned into depth",
+        "scaling": "medians, means and fits over all pixels of the maps at that size; oracles over valid pixels",
+        "mean": "metrics per image, then over images; images without a valid pixel are left out and counted",
+        "shuffling": f"seed {cases.seed}",
+        "rig": "assumed" if rig is None else rig.origin,
+    }
+    for system, cache in caches.items():
+        told = ", ".join(f"{key} {value}" for key, value in cache.provenance.items() if key not in ("system", "data"))
+        header[f"system {system.label}"] = told
+    return header
+
+
+def check_trials(trials: Sequence[Trial]) -> None:
+    """Refuse trials that cannot work before any picture is opened: a shift left open and a rule that finds none.
+
+    Raises:
+        OptionError: names the first such trial.
+        ModelError: an unknown model.
+    """
+    from avsnet.models.registry import model_info
+    from avsnet.scale.rules import METHODS
+
+    for trial in trials:
+        output = model_info(trial.system.name).output
+        method = ORACLES.get(trial.scaling.rule, trial.scaling.rule)
+        shifts = method in METHODS and METHODS[method].finds_shift
+        if output.startswith("affine") and not shifts:
+            raise OptionError(
+                f"{trial.system.label} gives {output}, whose shift {trial.scaling.label} does not find; "
+                "scale it by affine:SYSTEM"
+            )
+        if trial.scaling.reference and model_info(trial.scaling.reference.name).output != "metric_depth":
+            raise OptionError(f"{trial.scaling.label}: {trial.scaling.reference.label} gives no metres to scale by")

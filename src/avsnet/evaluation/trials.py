@@ -1,0 +1,153 @@
+"""What is compared: systems (a depth model, its weights, the echo it hears) and the rules that scale their maps.
+
+Text forms, as on the command line: a system is `NAME[=WEIGHTS][@ECHO]`; a scaling is `none`, `ranging`,
+`oracle_median`, `oracle_affine`, or `RULE:SYSTEM`, a rule of `avsnet.scale.rules.METHODS` and whose metres it takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avsnet.errors import OptionError
+from avsnet.models.registry import PREFIXES, create_model
+from avsnet.scale.rules import METHODS
+
+ECHOES = ("true", "shuffled", "silent", "late", "unaligned")
+"""What a system hears: the sample's own echo; that of another sample; nothing; its own with everything after the direct
+sound 5 ms late; its own where the file has it, the model's alignment switched off."""
+
+ORACLES = {"oracle_median": "median", "oracle_affine": "affine"}
+"""Scalings that look at the truth, and the rule that they apply to it: upper bounds, never an option of `predict`."""
+
+
+@dataclass(frozen=True, order=True)
+class System:
+    """A depth model with its weights and the echo it hears.
+
+    Attributes:
+        name: for `create_model`.
+        weights: a file or folder; "default" for the model's own.
+        echo: one of `ECHOES`.
+    """
+
+    name: str
+    weights: str = "default"
+    echo: str = "true"
+
+    @classmethod
+    def parse(cls, text: str) -> System:
+        """Read `NAME[=WEIGHTS][@ECHO]`; in names with a prefix, what is no known echo belongs to the path.
+
+        Raises:
+            OptionError: no name, or an unknown echo.
+
+        >>> System.parse("avsnet_tiny_av=runs/best@shuffled")
+        System(name='avsnet_tiny_av', weights='runs/best', echo='shuffled')
+        """
+        head, at, echo = text.strip().rpartition("@")
+        prefixed = text.partition(":")[0] in PREFIXES
+        if not at or (prefixed and echo not in ECHOES):
+            head, echo = text.strip(), "true"
+        name, _, weights = (head, "", "") if prefixed else head.partition("=")
+        if not name:
+            raise OptionError(f"system {text!r}: wanted NAME[=WEIGHTS][@ECHO], such as avsnet_tiny_av@shuffled")
+        if echo not in ECHOES:
+            raise OptionError(f"system {text!r}: echo {echo!r} is none of {', '.join(ECHOES)}")
+        return cls(name, weights or "default", echo)
+
+    @property
+    def label(self) -> str:
+        """What tables and folders call it: the name without paths, and what is not the default.
+
+        >>> System.parse("onnx:models/fast.onnx").label, System("bitd", "runs/7", "silent").label
+        ('onnx:fast', 'bitd=7@silent')
+        """
+        prefix, colon, rest = self.name.partition(":")
+        label = f"{prefix}:{Path(rest).stem}" if colon else self.name
+        own = self.weights == "default" or Path(self.weights).name == self.name
+        label += "" if own else f"={Path(self.weights).name}"
+        return label if self.echo == "true" else f"{label}@{self.echo}"
+
+    def build(self) -> torch.nn.Module:
+        """The model with its weights.
+
+        Raises:
+            ModelError: an unknown name, weights that are missing or broken.
+            OptionError: an option that the model does not have.
+        """
+        weights = "default" if self.name.partition(":")[0] in PREFIXES else self.weights
+        model = create_model(self.name, weights=weights)
+        settings: Any = getattr(model, "audio", None)
+        if self.echo == "unaligned":
+            if getattr(settings, "align_to", None) is None:
+                raise OptionError(
+                    f"{self.label}: {self.name} aligns nothing by itself, so there is nothing to switch off"
+                )
+            model.audio = dataclasses.replace(settings, align_to=None)
+        return model
+
+
+@dataclass(frozen=True, order=True)
+class Scaling:
+    """How a map gets its metres.
+
+    Attributes:
+        rule: "none", "ranging", one of `ORACLES`, or one of `METHODS`.
+        reference: whose metres a rule of `METHODS` takes; None for the others.
+    """
+
+    rule: str = "none"
+    reference: System | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Scaling:
+        """Read a scaling.
+
+        Raises:
+            OptionError: an unknown rule, or a rule without, or with, a system that it needs, or does not.
+
+        >>> Scaling.parse("median:avsnet_tiny_v").label
+        'median:avsnet_tiny_v'
+        """
+        rule, colon, reference = text.strip().partition(":")
+        alone = ("none", "ranging", *ORACLES)
+        if rule in METHODS and reference:
+            return cls(rule, System.parse(reference))
+        if rule in alone and not colon:
+            return cls(rule)
+        forms = f"{', '.join(alone)}, or RULE:SYSTEM with a RULE of {', '.join(METHODS)}"
+        raise OptionError(f"scaling {text!r}: wanted {forms}")
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.rule if self.reference is None else f"{self.rule}:{self.reference.label}"
+
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """One row of a table: a system, scaled."""
+
+    system: System
+    scaling: Scaling = Scaling()
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """Whose maps it needs."""
+        return (self.system,) if self.scaling.reference is None else (self.system, self.scaling.reference)
+
+
+def every_pair(systems: list[System], scalings: list[Scaling]) -> list[Trial]:
+    """Every system under every scaling, but for maps scaled by themselves, each once and sorted."""
+    pairs = {Trial(system, scaling) for system in systems for scaling in scalings}
+    return sorted((trial for trial in pairs if trial.system != trial.scaling.reference), key=sort_key)
+
+
+def sort_key(trial: Trial) -> tuple[str, str]:
+    """The order of rows: by the labels, so that it does not depend on who asked first."""
+    return trial.system.label, trial.scaling.label

@@ -1,0 +1,263 @@
+"""AVS-Net: a picture and the echo of one chirp to pseudo-dense metric depth.
+
+Source: "AVS-Net: Audio-Visual Scale Net for Self-supervised Monocular Metric Depth Estimation", stage one. A MiDaS
+encoder sees, an echo encoder hears, cross-modal fusion lets the echo change the visual bottleneck, and metric bins
+(ZoeDepth) make metres of it. The visual-only network of the paper's tables is the same without the two parts that hear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from avsnet.audio.network_input import AudioSettings, hear
+from avsnet.errors import EchoError, OptionError, SampleError
+from avsnet.models.avsnet.echo_encoder import EchoEncoder
+from avsnet.models.avsnet.fusion import Fusion
+from avsnet.models.avsnet.names import avsnet_info, encoder_info
+from avsnet.models.metric_bins.head import MetricBins
+from avsnet.models.metric_bins.settings import BinSettings
+from avsnet.models.midas.network import Midas, with_input_size
+from avsnet.models.registry import create_model
+from avsnet.models.resize import checked_image
+from avsnet.weights import load_strictly, read_state_dict, weights_hash
+
+NARROW = {
+    "embedding": 32,
+    "regressor_width": 64,
+    "projector_width": 32,
+    "attractor_width": 32,
+    "binomial_width": 32,
+    "alpha": 3.0,
+    "stride": 2,
+}
+"""Bin settings of a network whose bottleneck has `_NARROW` channels at most: the tiny one. Trained from scratch, its
+attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
+them."""
+
+PLACES = ("bins", "decoder")
+"""Where the fused bottleneck goes."""
+
+WEIGHTS = "model.safetensors"
+"""The file of weights in a saved network's folder."""
+
+_NARROW = 64
+
+
+class AVSNet(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="avsnet",
+    license="apache-2.0",
+    tags=["depth-estimation", "echolocation"],
+):
+    """The network; its arguments are what `config.json` keeps beside the weights.
+
+    Args:
+        encoder: name of a MiDaS network, such as "midas_tiny".
+        fusion: a name in `avsnet.models.avsnet.fusion.FUSIONS`, or "none" for the visual-only network.
+        input_size: (height, width) in pixels, multiples of the encoder's, to which every picture then comes exactly;
+            None: by the encoder's own rule.
+        min_depth: metres, the least that is measured.
+        max_depth: metres, the greatest; fresh bins spread over this range.
+        n_bins: K, bins of every pixel.
+        bins: further `BinSettings` by name.
+        echo_width: E, channels of the echo's vector or tokens; None: 512, fewer where the visual bottleneck is narrow.
+        echo_front: one of `avsnet.models.avsnet.echo_encoder.FRONTS`.
+        echo_dropout: share of training echoes that are replaced by a learned nothing; above 0 the network also runs
+            without sound.
+        fusion_output: one of `avsnet.models.avsnet.fusion.OUTPUTS`.
+        fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
+            it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
+            is created so, as it is trained from scratch and keeps nothing of MiDaS.
+        audio: `AudioSettings` by name that differ from their defaults.
+
+    Attributes:
+        info: its `ModelInfo`.
+        audio: its `AudioSettings`; None if it cannot hear.
+
+    Raises:
+        OptionError: an option is outside what it allows.
+        ModelError: an unknown encoder.
+    """
+
+    def __init__(
+        self,
+        encoder: str = "midas_tiny",
+        fusion: str = "bilinear",
+        input_size: tuple[int, int] | None = None,
+        min_depth: float = 0.1,
+        max_depth: float = 30.0,
+        n_bins: int = 64,
+        bins: dict[str, Any] | None = None,
+        echo_width: int | None = None,
+        echo_front: str = "parida",
+        echo_dropout: float = 0.1,
+        fusion_output: str = "residual",
+        fuse_into: str = "bins",
+        audio: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if fuse_into not in PLACES:
+            raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
+        if not 0.0 <= echo_dropout < 1.0:
+            raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
+        base = encoder_info(encoder)
+        self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
+        if base.size_multiple is None and self.info.size != base.size:
+            raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
+        self.midas: Midas = create_model(encoder)  # type: ignore[assignment]
+        channels = self.midas.channels
+        narrow = NARROW if channels.bottleneck <= _NARROW else {}
+        self.metric_bins = MetricBins(
+            channels.bottleneck,
+            channels.blocks,
+            channels.out_conv,
+            _settings(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
+            (min_depth, max_depth),
+        )
+        self.metric_bins.spread_seeds()
+        self.audio: AudioSettings | None = None
+        width = None
+        self.echo_dropout = 0.0
+        if fusion != "none":
+            width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
+            self.audio = _settings(AudioSettings, "audio", audio or {})
+            self.echo_dropout = echo_dropout
+            self.fuse_into = fuse_into
+            self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
+            self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
+            if echo_dropout:
+                self.echo_encoder.null = nn.Parameter(torch.zeros(width))
+        self.info = replace(self.info, parameters=sum(weight.numel() for weight in self.parameters()))
+        # What was left to a default is written down too, so that a later default does not change a saved network.
+        resolved = {"bins": asdict(self.metric_bins.settings), "audio": self.audio and asdict(self.audio)}
+        given: Any = self._hub_mixin_config
+        self._hub_mixin_config = {**given, **resolved, "echo_width": width}
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """One pass; nothing is resized.
+
+        Args:
+            batch: `image` (B, 3, H, W) float 0..1 RGB of a size that is legal by `info`; and, for a network that
+                hears, `waveform` (B, 2, N) with its `sample_rate` in hertz, or `echo` (B, 2, F, T), the spectrogram as
+                `audio` makes it. A network trained with echo dropout also runs without them.
+
+        Returns:
+            `metric_depth` (B, 1, h, w) metres; `bin_centers` (B, K, h, w) and `seed_centers` (B, K, H/32, W/32)
+            metres; of a network that hears also `heard` (B,) bool, which rows' echoes were used.
+
+        Raises:
+            SampleError: no image, or one that is not legal; no sound, or one that is none, for a network that needs it.
+            EchoError: a recording without a direct sound, for a network that needs it.
+        """
+        image = checked_image(batch, self.info)
+        if self.audio is None:
+            features = self.midas.features(image)
+            return self.metric_bins(features.bottleneck, features.blocks, features.out_conv, features.disparity)
+        echo, heard = self._listen(batch, image)
+        if self.fuse_into == "decoder":
+            features = self.midas.features(image, lambda x: self.fusion(x, echo))
+            bottleneck = features.bottleneck
+        else:
+            features = self.midas.features(image)
+            bottleneck = self.fusion(features.bottleneck, echo)
+        outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
+        return outputs | {"heard": heard}
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters by how ZoeDepth's training sets their learning rates.
+
+        Returns:
+            "encoder", "relative_position", "decoder" of MiDaS, and "rest": bins, echo encoder and fusion.
+        """
+        groups = self.midas.parameter_groups()
+        rest = [weight for name, weight in self.named_parameters() if not name.startswith("midas.")]
+        return groups | {"rest": rest}
+
+    def _listen(self, batch: dict[str, Any], image: Tensor) -> tuple[Tensor, Tensor]:
+        """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
+        assert self.audio is not None
+        count, (height, width) = len(image), image.shape[2:]
+        size = (height, width)
+        null = getattr(self.echo_encoder, "null", None)
+        weight = self.echo_encoder.embed.weight
+        if batch.get("echo") is not None:
+            echo = self._checked_echo(batch["echo"], count, size)
+            heard = torch.ones(count, dtype=torch.bool, device=image.device)
+        elif batch.get("waveform") is not None:
+            if batch.get("sample_rate") is None:
+                raise SampleError("batch: 'waveform' has no 'sample_rate' beside it; give it in hertz, such as 44100")
+            with torch.no_grad():
+                echo, heard = hear(batch["waveform"], batch["sample_rate"], self.audio, size)
+            if len(echo) != count:
+                raise SampleError(f"batch: 'waveform' has {len(echo)} rows and 'image' {count}; give as many")
+        elif null is None:
+            raise SampleError(
+                f"batch: {self.info.name} needs a sound, 'waveform' with 'sample_rate', or 'echo'; trained with "
+                "echo_dropout it would also run without, and the network of the same name with _v sees only"
+            )
+        else:
+            return null.expand(count, *self._token_axis(), -1), image.new_zeros(count, dtype=torch.bool)
+        if null is None and not heard.all():
+            row = int((~heard).nonzero()[0])
+            raise EchoError(
+                f"row {row}: no echo in this recording (silent, no direct sound, or it ends within 10 ms of it); "
+                f"{self.info.name} was built without echo_dropout and cannot do without"
+            )
+        encoded = self.echo_encoder(echo.to(weight.dtype))
+        if null is not None:
+            kept = heard
+            if self.training:
+                kept = heard & (torch.rand(count, device=image.device) >= self.echo_dropout)
+            encoded = torch.where(kept.reshape(-1, *[1] * (encoded.ndim - 1)), encoded, null)
+        return encoded, heard
+
+    def _token_axis(self) -> tuple[int, ...]:
+        return (self.echo_encoder.cells[1],) if self.echo_encoder.tokens else ()
+
+    def _checked_echo(self, echo: Any, count: int, size: tuple[int, int]) -> Tensor:
+        assert self.audio is not None
+        own = (1 + self.audio.n_fft // 2, 1 + self.audio.samples // self.audio.hop_length)
+        wanted = (count, 2, *(size if self.audio.resize == "rgb" else own))
+        if not isinstance(echo, Tensor) or not echo.is_floating_point() or tuple(echo.shape) != wanted:
+            found = tuple(echo.shape) if isinstance(echo, Tensor) else type(echo).__name__
+            raise SampleError(f"batch: 'echo' is {found}, wanted floats {wanted} as this network's settings make it")
+        return echo
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from safetensors.torch import save_file
+
+        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        save_file(state, save_directory / WEIGHTS, metadata={"format": "pt"})
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **options: Any) -> AVSNet:
+        """Called by `from_pretrained` with the entries of config.json; every weight must be there and fit."""
+        hub = ("revision", "cache_dir", "force_download", "local_files_only", "token", "strict")
+        fetching = {key: options.pop(key) for key in hub if key in options}
+        if Path(model_id).is_dir():
+            path = Path(model_id, WEIGHTS)
+        else:
+            from huggingface_hub import hf_hub_download
+
+            fetching.pop("strict", None)
+            path = Path(hf_hub_download(model_id, WEIGHTS, **fetching))
+        state = read_state_dict(path)
+        model = cls(**options)
+        load_strictly(model, state, path)
+        model.weights_hash = weights_hash(path)  # type: ignore[assignment]
+        return model.to(map_location).eval()
+
+
+def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
+    """A dataclass of settings from a dict, whose unknown entries are named."""
+    unknown = [name for name in values if name not in kind.__dataclass_fields__]
+    if unknown:
+        raise OptionError(f"{option}: no setting {unknown[0]!r}; there are {', '.join(kind.__dataclass_fields__)}")
+    return kind(**values)

@@ -1,0 +1,1 @@
+"""The metric-bins head of ZoeDepth: seed bins, attractors, and log-binomial probabilities."""

@@ -1,0 +1,1 @@
+"""The MiDaS networks: encoders, decoder, and the keys of their published files."""

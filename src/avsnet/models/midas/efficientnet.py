@@ -1,0 +1,84 @@
+"""MiDaS v2.1 small (Ranftl et al. 2020), and a tiny network of its shape to train from scratch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from avsnet.models.midas.decoder import MidasDecoder
+from avsnet.models.midas.keys import load_midas
+from avsnet.models.midas.network import IMAGENET, Midas, with_input_size
+from avsnet.models.registry import ModelInfo, register_model
+
+SMALL = ModelInfo(
+    "midas_small",
+    output="affine_disparity",
+    code_licence="Apache-2.0",
+    weights_licence="MIT",
+    source="Ranftl et al., Towards Robust Monocular Depth Estimation (2020), MiDaS v2.1 small",
+    size=(256, 256),
+    size_multiple=32,
+    parameters=21_320_545,
+    fit="upper",
+    resample="cubic",
+    upsample="cubic",
+    published="https://github.com/isl-org/MiDaS/releases/download/v2_1/midas_v21_small_256.pt",
+)
+TINY = ModelInfo(
+    "midas_tiny",
+    output="affine_disparity",
+    code_licence="Apache-2.0",
+    weights_licence="none published",
+    source="this project; the shape of MiDaS v2.1 small on EfficientNet-Lite0, 64 wide at most",
+    size=(192, 256),
+    size_multiple=32,
+    parameters=3_671_217,
+)
+
+
+class LiteEfficientNet(nn.Module):
+    """A lite EfficientNet (Tan and Le 2019, without squeeze and excitation) cut where its stride doubles.
+
+    Args:
+        name: of timm's network.
+
+    Attributes:
+        channels: of the maps at strides 4, 8, 16, 32.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        import timm
+
+        net: Any = timm.create_model(name)
+        # Grouped and numbered as in the published files; the third entry was the activation, which is in bn1 now.
+        self.layer1 = nn.Sequential(net.conv_stem, net.bn1, nn.Identity(), *net.blocks[:2])
+        self.layer2, self.layer3, self.layer4 = (nn.Sequential(*net.blocks[i:j]) for i, j in ((2, 3), (3, 5), (5, 7)))
+        self.channels = tuple(stage["num_chs"] for stage in net.feature_info[1:])
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) normalised -> maps at strides 4, 8, 16, 32."""
+        maps = []
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            image = layer(image)
+            maps.append(image)
+        return maps
+
+
+@register_model(SMALL)
+def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
+    """MiDaS v2.1 small."""
+    encoder = LiteEfficientNet("tf_efficientnet_lite3")
+    decoder = MidasDecoder(encoder.channels, (64, 128, 256, 512), (32, 32), head_corners=False)
+    return load_midas(Midas(with_input_size(SMALL, input_size), encoder, decoder, IMAGENET), weights)
+
+
+@register_model(TINY)
+def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
+    """The shape of MiDaS v2.1 small with a sixth of its weights, for training from scratch."""
+    encoder = LiteEfficientNet("efficientnet_lite0")
+    decoder = MidasDecoder(encoder.channels, (32, 48, 64, 64), (32, 16), head_corners=False)
+    info = with_input_size(TINY, input_size)
+    return load_midas(Midas(info, encoder, decoder, IMAGENET, channels_last=True), weights)

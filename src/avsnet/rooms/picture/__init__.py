@@ -1,0 +1,1 @@
+"""What a camera and a depth sensor in a room see."""

@@ -1,0 +1,1 @@
+"""What two ears in a room hear of one chirp."""

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from avsnet.audio.chirp import SAMPLE_RATE, sweep
+from avsnet.audio.direct_sound import align_direct, direct_sound
+from avsnet.errors import EchoError
+from places import SHARED
+
+SAMPLE = SHARED / "batvision_v2_sample" / "audio_47.wav"
+
+
+def recording(start: int, echo: float = 0.8) -> np.ndarray:
+    waveform = np.random.default_rng(0).normal(size=(2, 8000)) * 1e-3
+    waveform[:, start : start + 132] += 0.5 * sweep()
+    waveform[:, start + 300 : start + 432] += 0.5 * echo * sweep()
+    return waveform
+
+
+@pytest.mark.parametrize("start", [0, 299, 975])
+def test_the_direct_sound_is_found_where_it_was_put(start):
+    assert abs(direct_sound(recording(start)) - start) <= 1
+
+
+def test_an_echo_louder_than_the_direct_sound_is_not_taken_for_it():
+    assert abs(direct_sound(recording(299, echo=2.0)) - 299) <= 1
+
+
+def test_the_real_recording_speaks_at_sample_299():
+    if not SAMPLE.exists():
+        pytest.skip("the real recording is not beside this checkout")
+    soundfile = pytest.importorskip("soundfile")
+    waveform, rate = soundfile.read(SAMPLE)
+    assert rate == SAMPLE_RATE
+    assert direct_sound(waveform.T) == 299
+    assert [direct_sound(channel) for channel in waveform.T] == [299, 299]
+
+
+def test_v1_and_v2_offsets_align_to_the_same_recording():
+    early, late = align_direct(recording(299), to=100), align_direct(recording(975), to=100)
+    np.testing.assert_allclose(early[:, 100:600], late[:, 100:600], atol=0.01)
+
+
+def test_aligning_pads_with_zeros_and_keeps_the_shape():
+    aligned = align_direct(recording(299), to=1000)
+    assert aligned.shape == (2, 8000)
+    assert (aligned[:, :600] == 0).all()
+
+
+def test_noise_has_no_direct_sound():
+    with pytest.raises(EchoError, match="no direct sound"):
+        direct_sound(np.random.default_rng(0).normal(size=(2, 20_000)))

@@ -1,0 +1,57 @@
+import pytest
+
+from avsnet.errors import OptionError
+from avsnet.evaluation.trials import Scaling, System, Trial, every_pair
+from avsnet.scale.rules import METHODS
+
+
+@pytest.mark.parametrize(
+    ("text", "system", "label"),
+    [
+        ("bitd", System("bitd"), "bitd"),
+        ("bitd=runs/7/weights", System("bitd", "runs/7/weights"), "bitd=weights"),
+        ("bitd@shuffled", System("bitd", echo="shuffled"), "bitd@shuffled"),
+        ("bitd=a/b.pt@late", System("bitd", "a/b.pt", "late"), "bitd=b.pt@late"),
+        ("onnx:x/odd@home=1.onnx", System("onnx:x/odd@home=1.onnx"), "onnx:odd@home=1"),
+        ("onnx:net.onnx@silent", System("onnx:net.onnx", echo="silent"), "onnx:net@silent"),
+    ],
+)
+def test_a_system_is_read_and_labelled(text, system, label):
+    assert System.parse(text) == system
+    assert system.label == label
+
+
+@pytest.mark.parametrize("text", ["", "@true", "=w", "bitd@loud"])
+def test_what_is_no_system_is_refused(text):
+    with pytest.raises(OptionError, match="system"):
+        System.parse(text)
+
+
+@pytest.mark.parametrize("rule", ["none", "ranging", "oracle_median", "oracle_affine"])
+def test_a_scaling_that_stands_alone_is_read(rule):
+    assert Scaling.parse(rule) == Scaling(rule)
+    with pytest.raises(OptionError):
+        Scaling.parse(f"{rule}:bitd")
+
+
+@pytest.mark.parametrize("rule", list(METHODS))
+def test_a_rule_needs_whose_metres_it_takes(rule):
+    assert Scaling.parse(f"{rule}:onnx:a.onnx").reference == System("onnx:a.onnx")
+    with pytest.raises(OptionError, match="RULE:SYSTEM"):
+        Scaling.parse(rule)
+
+
+def test_every_pair_leaves_out_a_map_scaled_by_itself_and_does_not_depend_on_the_order():
+    systems = [System("b"), System("a")]
+    scalings = [Scaling.parse("median:a"), Scaling()]
+    pairs = every_pair(systems, scalings)
+    assert Trial(System("a"), Scaling.parse("median:a")) not in pairs
+    assert len(pairs) == 3
+    assert pairs == every_pair(systems[::-1], scalings[::-1] * 2)
+
+
+def test_unaligned_switches_the_models_own_alignment_off(models):
+    assert System("toy_av").build().audio.align_to == 299
+    assert System("toy_av", echo="unaligned").build().audio.align_to is None
+    with pytest.raises(OptionError, match="toy_v aligns nothing"):
+        System("toy_v", echo="unaligned").build()
