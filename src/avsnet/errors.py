@@ -1,4 +1,6 @@
-"""One error type per kind of user mistake; each message names the file, the value and the mend."""
+"""One error type per kind of user mistake, and one warning; each names the file, the value and the fix."""
+
+import warnings
 
 
 class AvsnetError(Exception):
@@ -55,3 +57,20 @@ class OutputError(AvsnetError):
 
 class MissingExtraError(AvsnetError):
     """An optional library that is not installed; the message names the extra to install."""
+
+
+class InputWarning(UserWarning):
+    """Something odd about a file that was read all the same: what, and how to fix it."""
+
+
+def note(text: str, notes: list[str] | None) -> None:
+    """Hand on something odd about an input: into the caller's list, or as an `InputWarning` where there is none."""
+    if notes is None:
+        warnings.warn(text, InputWarning, stacklevel=3)
+    else:
+        notes.append(text)
+
+
+def one_line(message: object) -> str:
+    """The message without line breaks: the command line prints one line per error."""
+    return " ".join(str(message).split())

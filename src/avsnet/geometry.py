@@ -6,14 +6,55 @@ centred camera is (W - 1) / 2. Camera axes: x right, y down, z forward; metres.
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 
-from avsnet.errors import CalibrationError, DepthError
+from avsnet.errors import CalibrationError, DepthError, OptionError
+from avsnet.io.cameras import CameraFile, read_camera
+from avsnet.io.orientation import UPRIGHT, is_upright, swaps, turned_intrinsics
+
+ASSUMED_FOV = 70.0
+"""Degrees, horizontal: what most phone and web cameras have; taken where no camera is given, and said so."""
+
+_RADIANS = 3.2
+"""Degrees up to which a field of view is none: pi and a little, so probably radians."""
+
+_SHORTEST_FOCAL = 0.025
+"""Of the image's width: 174 degrees. Intrinsics in picture widths lie below it from 40 pixels on."""
+
+
+def camera_of(
+    intrinsics: str | Path | np.ndarray | None, fov: float | None, size: tuple[int, int], orientation: int = UPRIGHT
+) -> tuple[np.ndarray, list[str]]:
+    """The camera of a picture or map.
+
+    Args:
+        intrinsics: (3, 3) pixels of this picture; or a file, which is turned as EXIF has turned the picture.
+        fov: degrees, horizontal, in place of intrinsics; None of both assumes `ASSUMED_FOV`.
+        size: (height, width) in pixels.
+        orientation: of the picture's file, as EXIF has it.
+
+    Returns:
+        (3, 3) pixels of the picture, and what was assumed for it.
+
+    Raises:
+        CalibrationError: intrinsics or field of view make no sense.
+        OptionError: both are given.
+    """
+    height, width = size
+    if intrinsics is not None and fov is not None:
+        raise OptionError("intrinsics hold the field of view; leave out fov")
+    if isinstance(intrinsics, str | Path):
+        turned = ["picture turned by its EXIF tag, its camera alike"] if orientation != UPRIGHT else []
+        return read_intrinsics(intrinsics, width, height, orientation), turned
+    if intrinsics is not None:
+        return check_camera(intrinsics, size), []
+    if fov is not None:
+        return intrinsics_from_fov(width, height, fov), []
+    assumed = f"field of view assumed: {ASSUMED_FOV:g} degrees horizontal"
+    return intrinsics_from_fov(width, height, ASSUMED_FOV), [assumed]
 
 
 def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarray:
@@ -28,13 +69,18 @@ def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarr
         (3, 3) float64 in pixels.
 
     Raises:
-        CalibrationError: the field of view is not between 0 and 180 degrees, or the image has no pixels.
+        CalibrationError: the field of view is not between 0 and 180 degrees or can only be radians, or the
+            image has no pixels.
 
     >>> intrinsics_from_fov(640, 480, 90.0)[0].round(6).tolist()
     [320.0, 0.0, 319.5]
     """
     if not 0.0 < fov_degrees < 180.0:
         raise CalibrationError(f"field of view {fov_degrees} degrees; give one between 0 and 180, such as 70")
+    if fov_degrees <= _RADIANS:
+        raise CalibrationError(
+            f"field of view {fov_degrees:g} degrees: probably radians; give degrees, {math.degrees(fov_degrees):.1f}"
+        )
     _check_size((height, width))
     focal = 0.5 * width / math.tan(0.5 * math.radians(fov_degrees))
     return np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
@@ -79,46 +125,50 @@ def resize_intrinsics(intrinsics: np.ndarray, from_size: tuple[int, int], to_siz
     return np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5], [0.0, 0.0, 1.0]]) @ matrix
 
 
-def read_intrinsics(path: str | Path, width: int, height: int) -> np.ndarray:
+def read_intrinsics(path: str | Path, width: int, height: int, orientation: int = UPRIGHT) -> np.ndarray:
     """Read the camera of an image of the given size.
 
     Args:
-        path: JSON {"width", "height", "fx", "fy", "cx", "cy"} in pixels, rescaled to the image; or a text
-            file of 3 x 3 numbers, which names no size and is taken as it stands.
-        width: pixels of the image that the camera is wanted for.
+        path: JSON {"width", "height", "fx", "fy", "cx", "cy"} in pixels, or another form of `avsnet.io.cameras`. One
+            that tells its picture's size is rescaled to the image; one that does not is taken as it stands.
+        width: pixels of the upright image that the camera is wanted for.
         height: pixels of that image.
+        orientation: by which EXIF turned that image upright, 1 to 8: the camera is turned with it, unless its size or
+            its principal point says that it is of the upright image.
 
     Returns:
         (3, 3) float64, pixels of the image.
 
     Raises:
-        CalibrationError: the file is missing, broken or lacks an entry, its aspect ratio differs from the
-            image's by more than 1 %, or a text file's principal point is far from the image's middle.
+        CalibrationError: the file is missing, broken or lacks an entry, its aspect ratio differs from the image's by
+            more than 1 %, or its camera is none of such an image, as `check_camera` finds.
     """
     _check_size((height, width))
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        entries = json.loads(text) if text.lstrip().startswith("{") else None
-    except (OSError, ValueError) as error:
-        raise CalibrationError(f"{path}: cannot be read as intrinsics ({error})") from None
-    try:
-        if entries is not None:
-            return _from_entries(entries, width, height)
-        return _from_text(text, width, height)
+        camera = read_camera(Path(path))
+        size = (height, width)
+        if is_upright(camera.size or _likely_size(camera.matrix, size), orientation, size):
+            return _fitted(camera, size)
+        stored = size[::-1] if swaps(orientation) else size
+        return turned_intrinsics(_fitted(camera, stored), orientation, size)
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise CalibrationError(f"{path}: cannot be read as intrinsics ({error})") from None
 
 
-def _from_entries(entries: dict[str, object], width: int, height: int) -> np.ndarray:
-    """The camera from JSON entries, rescaled to (height, width)."""
-    names = ("width", "height", "fx", "fy", "cx", "cy")
-    missing = [name for name in names if name not in entries]
-    if missing:
-        raise CalibrationError(f"lacks {', '.join(missing)}; give {', '.join(names)} in pixels")
-    try:
-        own_width, own_height, fx, fy, cx, cy = (float(entries[name]) for name in names)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise CalibrationError(f"{', '.join(names)} must be numbers, in pixels") from None
+def _likely_size(matrix: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
+    """The (H, W) of `size` or of the same picture lying on its side in whose middle the principal point rather is."""
+    matrix = check_intrinsics(matrix)
+    off = [abs(matrix[0, 2] + 0.5 - w / 2) / w + abs(matrix[1, 2] + 0.5 - h / 2) / h for h, w in (size, size[::-1])]
+    return size if off[0] < off[1] else size[::-1]
+
+
+def _fitted(camera: CameraFile, size: tuple[int, int]) -> np.ndarray:
+    """The camera in pixels of an image of `size` (H, W)."""
+    if camera.size is None:
+        return check_camera(camera.matrix, size)
+    (height, width), (own_height, own_width) = size, camera.size
     if not (0 < own_width < math.inf and 0 < own_height < math.inf):
         raise CalibrationError(f"width {own_width:g} and height {own_height:g}; give the calibrated image's size")
     if abs(own_width * height / (own_height * width) - 1.0) > 0.01:
@@ -126,26 +176,51 @@ def _from_entries(entries: dict[str, object], width: int, height: int) -> np.nda
             f"calibrated at {own_width:g} x {own_height:g}, but the image is {width} x {height}: another "
             "aspect ratio; give the image uncropped or calibrate at its size"
         )
-    matrix = np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-    return resize_intrinsics(matrix, (own_height, own_width), (height, width))  # type: ignore[arg-type]
+    matrix = check_intrinsics(camera.matrix)
+    if not (-0.5 <= matrix[0, 2] < own_width and -0.5 <= matrix[1, 2] < own_height):
+        raise CalibrationError(
+            f"principal point ({matrix[0, 2]:g}, {matrix[1, 2]:g}) is outside its own {own_width:g} x {own_height:g} "
+            "image; give both in pixels of one size"
+        )
+    _check_focal(matrix, (own_height, own_width))
+    return resize_intrinsics(matrix, (own_height, own_width), size)  # type: ignore[arg-type]
 
 
-def _from_text(text: str, width: int, height: int) -> np.ndarray:
-    """The camera from nine numbers in pixels of an image of (height, width)."""
-    try:
-        # An empty text is refused here, as numpy would only warn of it.
-        matrix = np.loadtxt(io.StringIO(text.replace(",", " ") if text.strip() else "empty"), ndmin=2)
-    except ValueError:
-        raise CalibrationError("neither JSON nor 3 x 3 numbers; give one of them") from None
+def check_camera(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Refuse a camera that cannot be one of an image of this size, in its pixels.
+
+    Args:
+        matrix: (3, 3) pixels.
+        size: (H, W) pixels.
+
+    Returns:
+        The same as float64.
+
+    Raises:
+        CalibrationError: `check_intrinsics` refuses it, its principal point is far from the image's middle, or its
+            focal length makes no field of view: probably in picture widths, or of an image of another size.
+    """
     matrix = check_intrinsics(matrix)
-    x, y = (matrix[0, 2] + 0.5) / width, (matrix[1, 2] + 0.5) / height
+    _check_size(size)
+    _check_focal(matrix, size)
+    x, y = (matrix[0, 2] + 0.5) / size[1], (matrix[1, 2] + 0.5) / size[0]
     # The middle third: the matrix of an image twice or half as large lands near 1 or 1/4.
     if not (1 / 3 < x < 2 / 3 and 1 / 3 < y < 2 / 3):
         raise CalibrationError(
-            f"principal point ({matrix[0, 2]:g}, {matrix[1, 2]:g}) is far from the middle of a {width} x "
-            f"{height} image: probably of another size; give JSON with width and height"
+            f"principal point ({matrix[0, 2]:g}, {matrix[1, 2]:g}) is far from the middle of a {size[1]} x "
+            f"{size[0]} image: probably of another size; give JSON with width and height"
         )
     return matrix
+
+
+def _check_focal(matrix: np.ndarray, size: tuple[float, float]) -> None:
+    """Refuse a focal length that is no number of pixels of an image of `size` (H, W)."""
+    for focal, pixels in ((matrix[0, 0], size[1]), (matrix[1, 1], size[0])):
+        if focal < _SHORTEST_FOCAL * pixels:
+            raise CalibrationError(
+                f"focal length {focal:g} pixels sees more than 174 degrees of an image of {size[1]:g} x {size[0]:g}: "
+                "probably in picture widths; give intrinsics in pixels"
+            )
 
 
 def check_intrinsics(matrix: np.ndarray) -> np.ndarray:

@@ -10,15 +10,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avsnet.errors import AudioError, ImageError, OutputError
-from avsnet.io import (
-    Recording,
-    atomic_path,
-    picture_size,
-    read_image,
-    read_wav,
-    rgb_array,
-)
+from avsnet.errors import AudioError, ImageError, InputWarning, OutputError
+from avsnet.io.pictures import picture_size, read_image, rgb_array
+from avsnet.io.recordings import Recording, read_wav
+from avsnet.io.whole_files import atomic_path
 
 RATE = 44_100
 
@@ -102,6 +97,27 @@ def test_16_bit_grey_is_scaled_not_clipped(tmp_path, suffix):
     assert np.array_equal(read_image(tmp_path / f"a.{suffix}"), np.repeat(expected[..., None], 3, axis=-1))
 
 
+def png_of_16_bits(path: Path, pixels: np.ndarray) -> Path:
+    """An RGB PNG of (H, W, 3) uint16, written by hand: Pillow writes none."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return png(path, pixels.shape[1], pixels.shape[0], 16, rows)
+
+
+@pytest.mark.parametrize(("bits", "noted"), [(8, True), (10, True), (12, True), (14, True), (16, False)])
+def test_fewer_bits_in_a_16_bit_picture_are_noted_in_grey_and_in_colours(tmp_path, bits, noted):
+    levels = np.linspace(0, 2**bits - 1, 64).round().astype(np.uint16).reshape(8, 8)
+    Image.fromarray(levels).save(tmp_path / "grey.png")
+    Image.fromarray(levels).save(tmp_path / "grey.tiff")
+    colours = png_of_16_bits(tmp_path / "colours.png", np.repeat(levels[..., None], 3, axis=-1))
+    for path in (tmp_path / "grey.png", tmp_path / "grey.tiff", colours):
+        notes: list[str] = []
+        assert read_image(path, notes).max() == (2**bits - 1) >> 8 or bits < 16
+        assert len(notes) == noted and (not noted or (f"{bits} bits" in notes[0] and path.name in notes[0]))
+    if noted:
+        with pytest.warns(InputWarning, match="multiply"):
+            read_image(tmp_path / "grey.png")
+
+
 def test_float_pixels_are_read_in_0_to_1_and_refused_beyond(tmp_path):
     Image.fromarray(np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3)).save(tmp_path / "a.tiff")
     assert read_image(tmp_path / "a.tiff")[..., 0].ravel().tolist() == [0, 51, 102, 153, 204, 255]
@@ -135,12 +151,17 @@ def test_a_text_file_with_a_picture_name_is_refused(tmp_path):
 
 def blank_png(path: Path, width: int, height: int) -> Path:
     """A PNG that claims a size and holds no pixels."""
+    return png(path, width, height, 8, b"")
+
+
+def png(path: Path, width: int, height: int, bits: int, rows: bytes) -> Path:
+    """An RGB PNG of any contents."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
     return path
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avsnet.depth_files import read_depth, read_map, write_depth_npz, write_depth_png, write_ply
 from avsnet.errors import DepthError, OptionError, OutputError
+from avsnet.io.depth_maps import read_depth, read_map, write_depth_npz, write_depth_png, write_ply
 
 
 def metres(height: int = 5, width: int = 7) -> np.ndarray:
