@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
-from avsnet.audio.direct_sound import align_direct, direct_sound
+from avsnet.audio.direct_sound import align_direct, direct_sound, direct_sounds, shifted
 from avsnet.errors import EchoError
 from places import SHARED
 
@@ -49,3 +50,23 @@ def test_aligning_pads_with_zeros_and_keeps_the_shape():
 def test_noise_has_no_direct_sound():
     with pytest.raises(EchoError, match="no direct sound"):
         direct_sound(np.random.default_rng(0).normal(size=(2, 20_000)))
+
+
+def test_numpy_and_torch_find_and_shift_alike_in_single_and_in_double_precision():
+    batch = np.stack([recording(start, echo) for start, echo in ((0, 0.8), (299, 2.0), (975, 0.3))])
+    for precision in (np.float32, np.float64):
+        waveform = batch.astype(precision)
+        ours, theirs = direct_sounds(waveform), direct_sounds(torch.from_numpy(waveform))
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=1e-5)
+        start = ours[0] - 64
+        moved = shifted(waveform, start, 9000)
+        assert moved.dtype == precision
+        np.testing.assert_array_equal(moved, shifted(torch.from_numpy(waveform), torch.from_numpy(start), 9000))
+
+
+def test_a_shift_is_a_slice_with_silence_round_it():
+    waveform = np.arange(1.0, 11.0).reshape(1, 10)
+    for start in (-12, -3, 0, 4, 12):
+        wanted = np.pad(waveform, ((0, 0), (20, 20)))[:, 20 + start : 26 + start]
+        np.testing.assert_array_equal(shifted(waveform, np.array(start), 6), wanted)

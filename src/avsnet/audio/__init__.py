@@ -32,3 +32,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"avsnet.audio.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'avsnet.audio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

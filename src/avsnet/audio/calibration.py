@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import brentq
 
-from avsnet.audio.ranging import range_profile
+from avsnet.audio.ranging import profile_of
 from avsnet.audio.recording import listen
 from avsnet.audio.rig import Rig
 from avsnet.errors import CalibrationError
@@ -40,12 +40,12 @@ def calibrate(waveform: np.ndarray, sample_rate: int, wall: float, rig: Rig | No
     if not 0.7 <= wall <= 10.0:
         raise CalibrationError(f"a wall at {wall:g} m does not calibrate; stand 0.7 to 10 m before a bare wall")
     rig = rig or Rig()
-    profile = range_profile(waveform, sample_rate, rig)
-    near = [echo for echo in profile.reflections if abs(echo.range - wall) < _SEARCH]
+    echo = listen(waveform, sample_rate, rig)
+    near = [reflection for reflection in profile_of(echo).reflections if abs(reflection.range - wall) < _SEARCH]
     if not near:
         raise CalibrationError(f"no echo within {_SEARCH:g} m of a wall at {wall:g} m; is it bare and square ahead?")
-    ears = list(listen(waveform, sample_rate, rig).ears)
-    excess = max(near, key=lambda echo: echo.level).delay * rig.speed_of_sound
+    ears = list(echo.ears)
+    excess = max(near, key=lambda reflection: reflection.level).delay * rig.speed_of_sound
 
     def surplus(distance: float) -> float:
         """How much longer the wall's path is than what was heard, in metres."""

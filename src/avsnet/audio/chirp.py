@@ -6,12 +6,20 @@ emitted signal, which compresses the sweep into a pulse about 1 / bandwidth = 50
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import numpy as np
-from scipy.fft import fft, ifft, next_fast_len
+import scipy.fft
 from scipy.signal import chirp
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLE_RATE = 44_100
 """Hertz; the rate of every BatVision recording."""
+
+Array = TypeVar("Array", np.ndarray, "Tensor")
+"""A NumPy array or a torch tensor, on any device: the same lines compute both."""
 
 
 def sweep(
@@ -37,22 +45,30 @@ def sweep(
     return chirp(time, f0=low, t1=duration, f1=high, method="linear")
 
 
-def matched_filter(waveform: np.ndarray, template: np.ndarray) -> np.ndarray:
+def matched_filter(waveform: Array, template: Array) -> Array:
     """Correlate with the emitted signal and return the analytic result: its magnitude is the envelope.
 
     Args:
         waveform: (..., N) any unit.
-        template: (M,) what was played, at the same sample rate.
+        template: (M,) what was played, at the same sample rate; an array of the same library.
 
     Returns:
-        (..., N) complex128; a copy of the template that starts at sample n gives its peak at index n. An echo of
+        (..., N) complex; a copy of the template that starts at sample n gives its peak at index n. An echo of
         amplitude a gives a peak of magnitude about a, because the result is divided by the template's energy.
     """
     samples = waveform.shape[-1]
-    length = next_fast_len(samples + len(template))
-    spectrum = fft(waveform, length) * np.conj(fft(template, length)) / np.sum(template**2)
+    length = scipy.fft.next_fast_len(samples + len(template))
+    fft = _transforms(waveform)
+    spectrum = fft.rfft(waveform, length) * fft.rfft(template, length).conj() / (template**2).sum()
     # Keeping only the positive frequencies, doubled, is the Hilbert transform's analytic signal.
-    half = (length + 1) // 2
-    spectrum[..., 1:half] *= 2.0
-    spectrum[..., length // 2 + 1 :] = 0.0
-    return ifft(spectrum)[..., :samples]
+    spectrum[..., 1 : (length + 1) // 2] *= 2.0
+    return fft.ifft(spectrum, length)[..., :samples]
+
+
+def _transforms(array: Any) -> Any:
+    """The Fourier transforms of the array's own library."""
+    if isinstance(array, np.ndarray):
+        return scipy.fft
+    import torch.fft
+
+    return torch.fft

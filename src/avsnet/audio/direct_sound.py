@@ -1,22 +1,81 @@
-"""Where a recording begins to speak: the arrival of the direct sound.
+"""Where a recording begins to speak: the arrival of the direct sound, and the recording moved so that it lies there.
 
-BatVision V1 and V2 start 975 and 299 samples before it: 2.6 m of apparent range between the two.
+BatVision V1 and V2 start 975 and 299 samples before it: 2.6 m of apparent range between the two. The same lines find it
+in one NumPy recording and in a batch of torch tensors on any device.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
+from avsnet.audio.chirp import SAMPLE_RATE, Array, matched_filter, sweep
 from avsnet.errors import EchoError
 
 FIRST_STRONG = 0.4  # of the highest peak; the sweep's own side lobes stay under 0.25
 RISE = 0.0005  # seconds from the first strong value to its peak
 PEAK_OVER_MEDIAN = 8.0  # noise alone reaches about 4, a real recording over 100
 
+NO_DIRECT_SOUND = (
+    "no direct sound: nothing in the recording matches the sweep; "
+    "check that the chirp was played and recorded, and that it is the sweep the rig names"
+)
+"""What a recording without one is refused with."""
+
+
+def direct_sounds(
+    waveform: Array, sample_rate: int = SAMPLE_RATE, template: np.ndarray | None = None
+) -> tuple[Array, Array, Array]:
+    """Where the direct sound of each recording starts: the first strong peak of the matched filter.
+
+    Args:
+        waveform: (..., C, N) floats, NumPy or torch; the ears' energies are added.
+        sample_rate: hertz, one for all.
+        template: (M,) what was played, at the same rate; None = the 3 ms sweep.
+
+    Returns:
+        (...) sample at which it starts; (...) its amplitude; (...) bool, whether it stands 8 times above the median.
+    """
+    played = sweep(sample_rate) if template is None else template
+    # Recordings are float32; in their own precision the filter takes half the time.
+    return first_strong(matched_filter(waveform, _as(waveform, played)), sample_rate)
+
+
+def first_strong(filtered: Array, sample_rate: int = SAMPLE_RATE) -> tuple[Array, Array, Array]:
+    """As `direct_sounds`, from (..., C, N) that the matched filter gave already."""
+    library: Any = _library(filtered)
+    magnitude = abs(filtered)
+    envelope = (magnitude * magnitude).mean(-2) ** 0.5
+    peak = library.amax(envelope, axis=-1)
+    found = peak > PEAK_OVER_MEDIAN * library.quantile(envelope, 0.5, axis=-1)
+    # Torch finds no first one among bools, but among numbers.
+    first = (1.0 * (envelope >= FIRST_STRONG * peak[..., None])).argmax(-1)
+    index = first[..., None] + _positions(max(1, round(RISE * sample_rate)), envelope)
+    rise = _taken(envelope, index.clip(0, envelope.shape[-1] - 1))
+    return first + rise.argmax(-1), library.amax(rise, axis=-1), found
+
+
+def shifted(waveform: Array, start: Array, samples: int) -> Array:
+    """Each recording from one of its samples on; its ears move together.
+
+    Args:
+        waveform: (..., C, N).
+        start: (...) sample that comes first; negative for silence before.
+        samples: how many are kept.
+
+    Returns:
+        (..., C, samples), zeros where the shift left nothing.
+    """
+    library: Any = _library(waveform)
+    index = _positions(samples, waveform) + start[..., None]
+    inside = (index >= 0) & (index < waveform.shape[-1])
+    index = index.clip(0, waveform.shape[-1] - 1)
+    return library.where(inside[..., None, :], _taken(waveform, index[..., None, :]), 0.0)
+
 
 def direct_sound(waveform: np.ndarray, sample_rate: int = SAMPLE_RATE, template: np.ndarray | None = None) -> int:
-    """The sample at which the direct sound starts: the first strong peak of the matched filter.
+    """The sample at which the direct sound of one recording starts.
 
     Args:
         waveform: (C, N) or (N,); the ears' energies are added.
@@ -29,24 +88,18 @@ def direct_sound(waveform: np.ndarray, sample_rate: int = SAMPLE_RATE, template:
     Raises:
         EchoError: no peak stands 8 times above the median of the envelope.
     """
-    if template is None:
-        template = sweep(sample_rate)
-    # Recordings are float32; in their own precision the filter takes half the time.
-    template = template.astype(np.result_type(waveform, np.float32), copy=False)
-    envelope = np.abs(matched_filter(np.atleast_2d(waveform), template))
-    envelope = np.sqrt(np.mean(envelope**2, axis=0))
-    peak = envelope.max()
-    if not peak > PEAK_OVER_MEDIAN * np.median(envelope):
-        raise EchoError(
-            "no direct sound: nothing in the recording matches the sweep; "
-            "check that the chirp was played and recorded, and that it is the sweep the rig names"
-        )
-    first = int(np.argmax(envelope >= FIRST_STRONG * peak))
-    return first + int(np.argmax(envelope[first : first + max(1, round(RISE * sample_rate))]))
+    start, _, found = direct_sounds(np.atleast_2d(waveform), sample_rate, template)
+    if not found:
+        raise EchoError(NO_DIRECT_SOUND)
+    return int(start)
 
 
 def align_direct(
-    waveform: np.ndarray, to: int = 0, sample_rate: int = SAMPLE_RATE, template: np.ndarray | None = None
+    waveform: np.ndarray,
+    to: int = 0,
+    sample_rate: int = SAMPLE_RATE,
+    template: np.ndarray | None = None,
+    samples: int | None = None,
 ) -> np.ndarray:
     """Shift a recording so that its direct sound starts at sample `to`; both ears move together.
 
@@ -55,16 +108,41 @@ def align_direct(
         to: sample index wanted.
         sample_rate: hertz.
         template: (M,) what was played; None = the 3 ms sweep.
+        samples: how many are kept; None = N.
 
     Returns:
-        (C, N), zeros where the shift left nothing.
+        (C, samples), zeros where the shift left nothing.
 
     Raises:
         EchoError: no direct sound.
     """
-    shift = to - direct_sound(waveform, sample_rate, template)
-    aligned = np.zeros_like(waveform)
-    samples = waveform.shape[-1]
-    source = slice(max(0, -shift), min(samples, samples - shift))
-    aligned[..., source.start + shift : source.stop + shift] = waveform[..., source]
-    return aligned
+    start = np.array(direct_sound(waveform, sample_rate, template) - to)
+    return shifted(waveform, start, waveform.shape[-1] if samples is None else samples)
+
+
+def _library(array: Any) -> Any:
+    """NumPy or torch, whose names for the same functions are the same here."""
+    if isinstance(array, np.ndarray):
+        return np
+    import torch
+
+    return torch
+
+
+def _positions(count: int, like: Any) -> Any:
+    """(count,) 0, 1, 2, .. where `like` is."""
+    return np.arange(count) if isinstance(like, np.ndarray) else _library(like).arange(count, device=like.device)
+
+
+def _taken(values: Any, index: Any) -> Any:
+    """Values along the last axis at an index of as many axes, which broadcast."""
+    if isinstance(values, np.ndarray):
+        return np.take_along_axis(values, index, -1)
+    return _library(values).take_along_dim(values, index, -1)
+
+
+def _as(waveform: Any, template: np.ndarray) -> Any:
+    """The template in the library, precision and place of the waveform."""
+    if isinstance(waveform, np.ndarray):
+        return template.astype(np.result_type(waveform, np.float32), copy=False)
+    return _library(waveform).from_numpy(template).to(waveform)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from scipy.fft import next_fast_len
 from torch import Tensor
 
-from avsnet.audio.chirp import SAMPLE_RATE, sweep
-from avsnet.audio.direct_sound import FIRST_STRONG, PEAK_OVER_MEDIAN, RISE
+from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.direct_sound import direct_sounds, shifted
+from avsnet.audio.recording_checks import SILENCE
 from avsnet.audio.stft import SpectrogramSettings, samples_for_range
 from avsnet.errors import OptionError, SampleError
 
@@ -25,7 +25,6 @@ RESIZES = ("none", "rgb")
 """Whether a spectrogram keeps its own size or gets that of the picture, as in the paper."""
 
 _RMS = 0.1
-_SILENCE = 1e-5  # peak, -100 dB re full scale
 _MIN_AFTER_DIRECT = 0.010  # seconds: an echo from 1.7 m
 _MIN_RATE, _MAX_RATE = 4_000, 384_000
 
@@ -44,6 +43,7 @@ class AudioSettings:
         hop_length: samples.
         compression: "none" or "log1p".
         resize: one of `RESIZES`.
+        centre: whether each ear's mean is taken away first: a microphone's offset is no sound.
 
     Raises:
         OptionError: a setting is outside what it allows.
@@ -58,6 +58,7 @@ class AudioSettings:
     hop_length: int = 16
     compression: str = "log1p"
     resize: str = "none"
+    centre: bool = True
 
     def __post_init__(self) -> None:
         for name, known in (("amplitude", AMPLITUDES), ("resize", RESIZES)):
@@ -84,7 +85,7 @@ class AudioSettings:
 def hear(
     waveform: Tensor, sample_rate: int | Tensor, settings: AudioSettings, size: tuple[int, int] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Align, normalise, cut and transform a batch of recordings.
+    """Take away the offset, align, normalise, cut and transform a batch of recordings.
 
     Args:
         waveform: (B, 2, N) float, -1..1, channel 0 = left.
@@ -103,56 +104,24 @@ def hear(
         raise SampleError("batch: 'waveform' must be a float tensor of shape (B, 2, N), values -1..1")
     if waveform.shape[1] != 2 or not waveform.numel():
         raise SampleError(f"batch: 'waveform' is {tuple(waveform.shape)}, wanted (B, 2, N): left and right ear")
-    waveform = _resampled(waveform.float(), sample_rate, settings.sample_rate)
-    heard = torch.isfinite(waveform).all(dim=-1).all(dim=-1) & (waveform.abs().amax(dim=(1, 2)) >= _SILENCE)
+    waveform = waveform.float()
+    if settings.centre:
+        waveform = waveform - waveform.mean(dim=-1, keepdim=True)
+    waveform = _resampled(waveform, sample_rate, settings.sample_rate)
+    heard = torch.isfinite(waveform).all(dim=-1).all(dim=-1) & (waveform.abs().amax(dim=(1, 2)) >= SILENCE)
     waveform = torch.where(heard[:, None, None], waveform, 0.0)
     if settings.align_to is not None or settings.amplitude == "direct":
         direct, strength, found = direct_sounds(waveform, settings.sample_rate)
         heard &= found & (waveform.shape[-1] - direct >= _MIN_AFTER_DIRECT * settings.sample_rate)
         if settings.align_to is not None:
-            waveform = _shifted(waveform, direct - settings.align_to, settings.samples)
+            waveform = shifted(waveform, direct - settings.align_to, settings.samples)
         if settings.amplitude == "direct":
             waveform = waveform / torch.where(heard, strength, 1.0)[:, None, None]
     waveform = F.pad(waveform, (0, settings.samples - waveform.shape[-1]))  # a negative padding cuts
     if settings.amplitude == "rms":
         rms = waveform.square().mean(dim=(1, 2), keepdim=True).sqrt()
-        waveform = _RMS * waveform / rms.clamp_min(_SILENCE)
+        waveform = _RMS * waveform / rms.clamp_min(SILENCE)
     return settings.spectrogram(size)(torch.where(heard[:, None, None], waveform, 0.0)), heard
-
-
-def direct_sounds(waveform: Tensor, sample_rate: int = SAMPLE_RATE) -> tuple[Tensor, Tensor, Tensor]:
-    """As `avsnet.audio.direct_sound.direct_sound`, for a batch, on any device.
-
-    Args:
-        waveform: (B, C, N) float32.
-        sample_rate: hertz.
-
-    Returns:
-        (B,) sample at which the direct sound starts; (B,) its amplitude; (B,) bool, whether it is one.
-    """
-    template = torch.from_numpy(sweep(sample_rate)).to(waveform)
-    samples = waveform.shape[-1]
-    length = next_fast_len(samples + len(template))
-    spectrum = torch.fft.rfft(waveform, length) * torch.fft.rfft(template, length).conj() / template.square().sum()
-    # The positive frequencies alone, doubled, are the Hilbert transform's analytic signal.
-    spectrum[..., 1 : (length + 1) // 2] *= 2.0
-    envelope = torch.fft.ifft(F.pad(spectrum, (0, length - spectrum.shape[-1])))[..., :samples].abs()
-    envelope = envelope.square().mean(dim=1).sqrt()
-    peak = envelope.amax(dim=1)
-    found = peak > PEAK_OVER_MEDIAN * envelope.quantile(0.5, dim=1)
-    first = (envelope >= FIRST_STRONG * peak[:, None]).int().argmax(dim=1)
-    rise = torch.arange(max(1, round(RISE * sample_rate)), device=waveform.device)
-    padded = F.pad(envelope, (0, len(rise)), value=-1.0)
-    direct = first + padded.gather(1, first[:, None] + rise).argmax(dim=1)
-    return direct, envelope.gather(1, direct[:, None])[:, 0], found
-
-
-def _shifted(waveform: Tensor, shift: Tensor, samples: int) -> Tensor:
-    """Row b of (B, C, N) from sample shift[b] on, zeros where there is nothing: (B, C, samples)."""
-    index = torch.arange(samples, device=waveform.device) + shift[:, None]
-    inside = (index >= 0) & (index < waveform.shape[-1])
-    index = index.clamp(0, waveform.shape[-1] - 1)[:, None].expand(-1, waveform.shape[1], -1)
-    return torch.where(inside[:, None], waveform.gather(2, index), 0.0)
 
 
 def _resampled(waveform: Tensor, sample_rate: int | Tensor, wanted: int) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from avsnet.audio.chirp import SAMPLE_RATE, matched_filter
+from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.recording import Echo, listen
 from avsnet.audio.rig import Rig
 from avsnet.errors import OptionError
@@ -22,7 +22,6 @@ RANGE_STEP = 0.005
 """Metres between the values of a range profile: a little finer than one sample (3.9 mm of range)."""
 
 _BACKGROUND = 0.015  # seconds: the decay is judged against a moving average this long
-_SMOOTHING = 0.0001  # seconds: about the width of the compressed sweep behind a real speaker
 _DEAD_TIME = 0.0012  # seconds after the direct sound that belong to it and to the rig's own body
 _MIN_CONFIDENCE = 0.5
 
@@ -67,30 +66,6 @@ class RangeProfile:
         return max(self.reflections, key=lambda r: (round(r.confidence, 3), r.level), default=None)
 
 
-def echo_energy(echo: Echo, rig: Rig) -> np.ndarray:
-    """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms, 1 where its own direct sound arrives."""
-    envelope = np.abs(matched_filter(echo.waveform, echo.template))
-    energy = uniform_filter1d(envelope**2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
-    direct = np.rint(arrival_samples(echo, rig, rig.direct_paths[list(echo.ears)])).astype(int)
-    loudest = [row[max(0, at - 2) : at + 3].max(initial=1e-30) for row, at in zip(energy, direct, strict=True)]
-    return energy / np.array(loudest)[:, None]
-
-
-def arrival_samples(echo: Echo, rig: Rig, paths: np.ndarray) -> np.ndarray:
-    """When sound that travelled `paths` arrives.
-
-    Args:
-        echo: its direct sound sets the clock.
-        rig: whose nearer ear heard that direct sound.
-        paths: (..., C) metres, one column per row of `echo.waveform`.
-
-    Returns:
-        (..., C) fractional samples.
-    """
-    heard = rig.direct_paths[list(echo.ears)].min()
-    return echo.direct + (paths - heard) / rig.speed_of_sound * SAMPLE_RATE
-
-
 def range_profile(
     waveform: np.ndarray,
     sample_rate: int,
@@ -116,46 +91,58 @@ def range_profile(
         EchoError: silent, no direct sound, too short.
         OptionError: no direction, or a range that is not a positive number of metres.
     """
+    return profile_of(listen(waveform, sample_rate, rig), direction=direction, max_range=max_range)
+
+
+def profile_of(
+    echo: Echo, *, direction: tuple[float, float, float] = (0.0, 0.0, 1.0), max_range: float = 12.0
+) -> RangeProfile:
+    """As `range_profile`, of a recording that was listened to."""
     if not RANGE_STEP < max_range <= 1000.0:
         raise OptionError(f"max_range {max_range:g} must lie between {RANGE_STEP:g} and 1000 metres")
     if not (np.isfinite(direction).all() and np.linalg.norm(direction) > 0.0):
         raise OptionError(f"direction {direction} points nowhere")
-    rig = rig or Rig()
-    echo = listen(waveform, sample_rate, rig)
-    energy = echo_energy(echo, rig)
     normal = np.asarray(direction, dtype=float)
     normal = normal / np.linalg.norm(normal)
     ranges = np.arange(RANGE_STEP, max_range, RANGE_STEP)
-    paths = rig.mirrored_paths(np.broadcast_to(normal, (len(ranges), 3)), ranges)[:, list(echo.ears)]
-    arrivals = arrival_samples(echo, rig, paths)
-    inside = (arrivals <= energy.shape[1] - 1).all(axis=1)
+    arrivals = echo.mirrored(np.broadcast_to(normal, (len(ranges), 3)), ranges)
+    samples = np.arange(echo.energy.shape[1])
+    inside = (arrivals <= samples[-1]).all(axis=1)
     ranges, arrivals = ranges[inside], arrivals[inside]
-    heard = np.mean(
-        [np.interp(arrivals[:, row], np.arange(energy.shape[1]), energy[row]) for row in range(len(energy))],
-        axis=0,
-    )
-    delay = arrivals.mean(axis=1) - echo.direct
-    dead = delay < _DEAD_TIME * SAMPLE_RATE
+    heard = np.mean([np.interp(at, samples, row) for at, row in zip(arrivals.T, echo.energy, strict=True)], axis=0)
+    delay = (arrivals.mean(axis=1) - echo.direct) / SAMPLE_RATE
+    dead = delay < _DEAD_TIME
     heard[dead] = 0.0
-    metres = _BACKGROUND / 2 * rig.speed_of_sound
-    background = local_mean(heard, ~dead, round(metres / RANGE_STEP)) + _side_lobes(echo.template, delay)
+    width = round(_BACKGROUND / 2 * echo.rig.speed_of_sound / RANGE_STEP)
+    background = local_mean(heard, ~dead, width) + _side_lobes(echo, delay)
     prominence = np.where(dead, 0.0, 0.5 * np.log(np.maximum(heard / background, 1e-20)))
-    cells = max(1, int(delay[-1] / SAMPLE_RATE * 20_000))  # independent values: bandwidth times duration
-    reflections = []
-    for index in find_peaks(heard, distance=round(0.03 / RANGE_STEP))[0]:
-        confidence = float((-np.expm1(-heard[index] / background[index])) ** cells)
-        if confidence >= _MIN_CONFIDENCE:
-            level = float(10 * np.log10(heard[index]))
-            reflections.append(Reflection(float(ranges[index]), float(delay[index] / SAMPLE_RATE), level, confidence))
-    said = (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings)
-    return RangeProfile(ranges, delay / SAMPLE_RATE, np.sqrt(heard), prominence, tuple(reflections), said)
+    reflections = _reflections(ranges, delay, heard, background)
+    warnings = (about_rig(echo.rig), *echo.warnings)
+    return RangeProfile(ranges, delay, np.sqrt(heard), prominence, reflections, warnings)
 
 
-def _side_lobes(template: np.ndarray, delay: np.ndarray) -> np.ndarray:
-    """Energy that the direct sound itself leaves `delay` samples later, through the sweep's abrupt ends."""
-    envelope = np.abs(matched_filter(np.pad(template, (0, len(template))), template))
-    skirt = np.maximum.accumulate(envelope[::-1])[::-1] ** 2
-    return np.interp(delay, np.arange(len(skirt)), skirt, right=0.0) + 1e-20
+def about_rig(rig: Rig) -> str:
+    """Where a rig's geometry comes from: every result that depends on it says so."""
+    return f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m"
+
+
+def _reflections(
+    ranges: np.ndarray, delay: np.ndarray, heard: np.ndarray, background: np.ndarray
+) -> tuple[Reflection, ...]:
+    """The peaks of the energy heard that stand out of the background, nearest first."""
+    cells = max(1, int(delay[-1] * 20_000))  # independent values: bandwidth times duration
+    peaks = find_peaks(heard, distance=round(0.03 / RANGE_STEP))[0]
+    chance = (-np.expm1(-heard[peaks] / background[peaks])) ** cells
+    return tuple(
+        Reflection(float(ranges[at]), float(delay[at]), float(10 * np.log10(heard[at])), float(confidence))
+        for at, confidence in zip(peaks, chance, strict=True)
+        if confidence >= _MIN_CONFIDENCE
+    )
+
+
+def _side_lobes(echo: Echo, delay: np.ndarray) -> np.ndarray:
+    """Energy that the direct sound itself leaves `delay` seconds later."""
+    return np.interp(delay * SAMPLE_RATE, np.arange(len(echo.side_lobes)), echo.side_lobes, right=0.0) + 1e-20
 
 
 def local_mean(values: np.ndarray, counted: np.ndarray, width: int) -> np.ndarray:

@@ -16,7 +16,8 @@ import soxr
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.errors import AudioError, CalibrationError
-from avsnet.io import atomic_path, read_wav
+from avsnet.io.recordings import read_wav
+from avsnet.io.whole_files import atomic_path
 
 SPEED_OF_SOUND = 343.0
 """Metres per second, dry air at 20 degrees Celsius."""
