@@ -1,5 +1,7 @@
 import os
 import pickle
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -119,3 +121,64 @@ def test_the_hash_tells_files_apart_and_covers_a_whole_folder(tmp_path):
     (tmp_path / "b").write_bytes(b"2")
     assert weights_hash(tmp_path) != folder
     assert weights_hash(tmp_path / "a") == alone
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.safetensors", "net.ckpt"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            "a git-lfs pointer; run",
+        ),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n<html>", "a web page; download the file that the page links to"),
+        (b"  <HTML><body>403</body></HTML>", "a web page"),
+        (b'{"error": "not found"}', "a text that begins with"),
+        (b"Not Found", "a text that begins with 'Not'"),
+        (b"\x1f\x8b\x08\x00rest", "a compressed archive; unpack it"),
+    ],
+)
+def test_what_is_no_weights_at_all_is_called_what_it_is_in_one_line(tmp_path, name, content, what):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{name}: cannot be read as weights, is {what}") as error:
+        read_state_dict(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_file_an_archive_of_files_and_a_program_are_called_what_they_are(tmp_path, net):
+    (tmp_path / "empty.pth").touch()
+    with zipfile.ZipFile(tmp_path / "mono.pth", "w") as archive:
+        archive.writestr("mono/encoder.pth", b"1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(net, torch.zeros(1, 3)).save(tmp_path / "traced.pt")
+    for name, what in (
+        ("empty.pth", "cannot be read as weights"),
+        ("mono.pth", r"is a zip archive of mono/encoder\.pth; unpack it"),
+        ("traced.pt", "is a TorchScript program, which is code"),
+    ):
+        with pytest.raises(ModelError, match=what) as error:
+            read_state_dict(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+def test_a_file_is_read_by_its_content_where_its_name_says_something_else(tmp_path, net):
+    save_file(net.state_dict(), tmp_path / "net.pth")
+    torch.save(net.state_dict(), tmp_path / "net.safetensors")
+    for path in tmp_path.iterdir():
+        assert torch.equal(read_state_dict(path)["weight"], net.weight)
+
+
+@pytest.mark.parametrize(
+    "wrapped", [lambda state: {"ema": state, "step": 3}, lambda state: {"model": {"state_dict": state}}]
+)
+def test_the_one_dict_of_tensors_in_a_file_is_found(tmp_path, net, wrapped):
+    torch.save(wrapped(net.state_dict()), tmp_path / "net.ckpt")
+    assert read_state_dict(tmp_path / "net.ckpt").keys() == net.state_dict().keys()
+
+
+def test_the_hash_covers_options_whatever_their_order(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    alone, first = weights_hash(tmp_path / "a"), weights_hash(tmp_path / "a", options={"x": 1, "y": (2, 3)})
+    assert weights_hash(tmp_path / "a", options={}) == alone != first
+    assert weights_hash(tmp_path / "a", options={"y": [2, 3], "x": 1}) == first

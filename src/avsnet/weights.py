@@ -1,7 +1,8 @@
-"""Weight files of anyone: read without running their code, checked name by name, loaded strictly or not at all.
+"""Weight files of any source: read without running their code, checked name by name, loaded strictly or not at all.
 
-A published file is a state dict, bare or wrapped (`model`, `state_dict`), its keys perhaps with the `module.` of
-parallel training. Whatever else a model's files hold is declared by that model; the rest must fit exactly.
+A published file is a state dict, bare or wrapped (`model`, `state_dict`), its keys perhaps behind the prefix that
+parallel training, a compiled model or Lightning put there. Whatever else a model's files hold is declared by that
+model; the rest must fit exactly.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,11 @@ from avsnet.errors import ModelError
 PACKAGED = Path(__file__).parent / "packaged"
 """Folder of the weights that come with the package, one sub-folder a model."""
 
-_WRAPPERS = ("model", "state_dict", "model_state_dict")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+"""Of weight files in the cache, the preferred ones first."""
+
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "network", "net", "weights")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "network.")  # of parallel training, torch.compile, Lightning modules
 _NAMED = 3  # keys named in a message
 
 
@@ -77,7 +83,7 @@ def default_weights(name: str, published: str) -> Path:
 def find_weights(name: str) -> Path | None:
     """The packaged or cached weights of a model: `<name>` (a folder) or `<name>.<suffix>` (a file), or None."""
     for folder in (PACKAGED, cache_folder()):
-        for path in (folder / name, *(folder / f"{name}{suffix}" for suffix in (".safetensors", ".pt", ".pth"))):
+        for path in (folder / name, *(folder / f"{name}{suffix}" for suffix in SUFFIXES)):
             if path.exists():
                 return path
     return None
@@ -87,7 +93,7 @@ def read_entries(path: str | Path) -> dict[str, Any]:
     """Read a weight file without running any code in it.
 
     Args:
-        path: safetensors, or what `torch.save` wrote.
+        path: safetensors, or what `torch.save` wrote; what it is stands in its first bytes, whatever its name.
 
     Returns:
         Its top-level dict, on the CPU, as stored; what NumPy wrote into it is there, but empty.
@@ -98,8 +104,10 @@ def read_entries(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give the weight file")
+    if other := what_else(path):
+        raise ModelError(f"{path}: cannot be read as weights, is {other}")
     try:
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             from safetensors.torch import load_file
 
             return dict(load_file(path))
@@ -115,8 +123,12 @@ def read_entries(path: str | Path) -> dict[str, Any]:
     return stored
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a weight file, out of its wrapper and without the `module.` of parallel training.
+def read_state_dict(path: str | Path, stem: str = "") -> dict[str, Tensor]:
+    """Read the tensors of a weight file, out of its wrapper and without the prefixes that wrappers of networks leave.
+
+    Args:
+        path: of the file.
+        stem: what all keys of the network itself begin with, which is kept.
 
     Returns:
         key -> tensor on the CPU; entries that are no tensors are left out.
@@ -125,26 +137,89 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         ModelError: as `read_entries`, or there is no tensor in it.
     """
     entries = read_entries(path)
-    for wrapper in _WRAPPERS:
-        if isinstance(entries.get(wrapper), Mapping):
-            entries = dict(entries[wrapper])
-            break
-    state = {key: value for key, value in entries.items() if isinstance(value, Tensor)}
+    state = _tensors(_unwrapped(entries))
     if not state:
         raise ModelError(f"{path}: holds no weights; its entries are {', '.join(map(str, list(entries)[:_NAMED]))}")
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return _without_prefixes(state, stem)
+
+
+def what_else(path: Path) -> str:
+    """What a file is that bears the name of weights and holds none, by its first bytes, and what to do about it.
+
+    Args:
+        path: of a file that is there.
+
+    Returns:
+        "a git-lfs pointer; ...", or of a web page, another text, an archive, a TorchScript program; "" for all else.
+    """
+    with path.open("rb") as file:
+        head = file.read(1024)
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "a git-lfs pointer; run `git lfs pull`, or download the file that it stands for"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return "a web page; download the file that the page links to"
+    if start and _is_text(head):
+        return f"a text that begins with {head.split()[0][:40].decode(errors='replace')!r}; download the file again"
+    if head.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")):
+        return "a compressed archive; unpack it and give what is in it"
+    return _odd_zip(path) if head.startswith(b"PK") else ""
+
+
+def _odd_zip(path: Path) -> str:
+    """The same of a zip archive, as which torch saves its files, too."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return ""
+    if not any(name.endswith("data.pkl") for name in names):
+        return f"a zip archive of {_some(names) or 'nothing'}; unpack it and give what is in it"
+    if any("/code/" in name for name in names):
+        return "a TorchScript program, which is code; give the state dict of its weights"
+    return ""
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\r\n" for byte in head)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file begins with the length of a JSON header and that header."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    own = head[5:] == b"\0\0\0{"
+    return own or (path.suffix == ".safetensors" and not head.startswith(b"PK"))
+
+
+def _unwrapped(entries: dict[str, Any]) -> dict[str, Any]:
+    """The state dict in what a training run saved: under a known name, or the one dict that holds tensors."""
+    if _tensors(entries) and not any(isinstance(entries.get(name), Mapping) for name in _WRAPPERS):
+        return entries
+    named = [entries[name] for name in _WRAPPERS if isinstance(entries.get(name), Mapping)]
+    others = [value for value in entries.values() if isinstance(value, Mapping) and _tensors(value)]
+    found = named or (others if len(others) == 1 else [])
+    return _unwrapped(dict(found[0])) if found else entries
+
+
+def _tensors(entries: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {key: value for key, value in entries.items() if isinstance(value, Tensor)}
+
+
+def _without_prefixes(state: dict[str, Tensor], stem: str) -> dict[str, Tensor]:
+    """The same under its own keys: a prefix that all share goes, but for what belongs to the stem."""
+    for prefix in _PREFIXES:
+        own = bool(stem) and all(key.startswith(stem) for key in state)
+        if all(key.startswith(prefix + stem if own else prefix) for key in state):
+            return _without_prefixes({key.removeprefix(prefix): value for key, value in state.items()}, stem)
     return state
 
 
-def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a folder as `save_pretrained` writes it: `config.json` and `model.safetensors`.
-
-    Returns:
-        The options that the network was built with, and its tensors.
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """The options that a network was built with, from the `config.json` that `save_pretrained` wrote.
 
     Raises:
-        ModelError: one of the two files is missing or broken.
+        ModelError: the file is missing or broken.
     """
     path = Path(folder) / "config.json"
     try:
@@ -153,7 +228,7 @@ def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ModelError(f"{path}: cannot be read ({_one_line(error)}); give a folder of save_pretrained") from None
     if not isinstance(options, dict):
         raise ModelError(f"{path}: holds a {type(options).__name__}, not a dict of options")
-    return options, read_state_dict(Path(folder) / "model.safetensors")
+    return options
 
 
 def load_strictly(
@@ -192,8 +267,16 @@ def load_strictly(
     module.load_state_dict(kept, strict=False)
 
 
-def weights_hash(*paths: str | Path) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 of files, a folder's sorted by name, for provenance."""
+def weights_hash(*paths: str | Path, options: Mapping[str, Any] | None = None) -> str:
+    """What stands for a model in a provenance: its files, and the options given beside them.
+
+    Args:
+        paths: files, and folders, whose files count sorted by name.
+        options: that change the result, of which JSON keeps lists and tuples alike; None or none: the files alone.
+
+    Returns:
+        The first 12 hexadecimal digits of the SHA-256 over the contents and, if there are any, the options.
+    """
     digest = hashlib.sha256()
     for path in map(Path, paths):
         for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -201,6 +284,8 @@ def weights_hash(*paths: str | Path) -> str:
                 with part.open("rb") as file:
                     while block := file.read(1 << 22):
                         digest.update(block)
+    if options:
+        digest.update(json.dumps(dict(options), sort_keys=True, default=str).encode())
     return digest.hexdigest()[:12]
 
 

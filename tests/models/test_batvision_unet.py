@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from avsnet.audio.network_input import hear
 from avsnet.errors import ModelError, SampleError
 from avsnet.models import create_model
 from places import SHARED
@@ -61,7 +62,7 @@ def test_it_hears_without_a_picture_and_the_waveform_gives_what_its_spectrogram_
     waveform = torch.rand(2, 2, 20_000) * 2.0 - 1.0
     with torch.inference_mode():
         out = small({"waveform": waveform, "sample_rate": torch.tensor([44_100, 44_100])})
-        again = small({"echo": small.spectrogram(waveform)})
+        again = small({"echo": hear(waveform, 44_100, small.audio, (128, 128))[0]})
     assert out["metric_depth"].shape == (2, 1, 128, 128)
     torch.testing.assert_close(out, again)
 
@@ -97,8 +98,19 @@ def test_a_saved_folder_builds_the_same_network(tmp_path):
         create_model("batvision_unet_256", weights=tmp_path)
 
 
-def test_another_rate_is_refused_and_so_is_silence_of_the_batch(small):
-    with pytest.raises(SampleError, match="knows 44100 Hz"):
-        small({"waveform": torch.zeros(1, 2, 8_000), "sample_rate": torch.tensor([48_000])})
+def test_a_recording_at_another_rate_is_resampled(small):
+    times = torch.arange(20_000, dtype=torch.float64)
+    tone = {
+        rate: torch.sin(2.0 * torch.pi * 3_000.0 * times / rate).float().expand(1, 2, -1) for rate in (44_100, 48_000)
+    }
+    with torch.inference_mode():
+        maps = [small({"waveform": wave, "sample_rate": rate})["raw"] for rate, wave in tone.items()]
+        wrong = small({"waveform": tone[48_000], "sample_rate": 44_100})["raw"]
+    assert (maps[0] - maps[1]).abs().mean() < 0.1 * (maps[0] - wrong).abs().mean()
+
+
+def test_a_batch_without_a_sound_is_refused_and_so_is_one_without_its_rate(small):
+    with pytest.raises(SampleError, match="'waveform' has no 'sample_rate'"):
+        small({"waveform": torch.zeros(1, 2, 8_000)})
     with pytest.raises(SampleError, match="needs 'waveform'"):
         small({"image": torch.zeros(1, 3, 128, 128)})

@@ -1,13 +1,12 @@
 import importlib.util
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from avsnet.audio.stft import ORIGINAL_SETTINGS
+from avsnet.audio.network_input import hear
 from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.models import create_model, model_info
 from avsnet.models.bitd import FILES
@@ -41,8 +40,7 @@ def test_depth_is_the_mix_of_both_depths_by_the_attention_within_the_largest_dep
 
 
 def test_another_picture_size_and_other_spectrograms_are_options():
-    spectrogram = asdict(ORIGINAL_SETTINGS["v2_cut30"])
-    network = create_model("bitd", width=32, input_size=(64, 96), spectrogram=spectrogram, max_depth=30.0)
+    network = create_model("bitd", width=32, input_size=(64, 96), audio={"samples": 7782}, max_depth=30.0)
     assert network.info.size == (64, 96)
     with torch.inference_mode():
         out = network(batch_of((64, 96), samples=20_000))
@@ -90,28 +88,35 @@ def test_published_files_load_by_their_names_and_a_missing_or_changed_entry_is_n
     torch.testing.assert_close(loaded.state_dict()[key], small.state_dict()[key] + 1.0)
     del state["upconvlayer5.0.bias"]
     torch.save(state, tmp_path / "attention_replica.pth")
-    with pytest.raises(ModelError, match=r"attention_replica\.pth.*1 missing \(upconvlayer5\.0\.bias\)"):
+    with pytest.raises(ModelError, match=r"1 missing \(fusion\.upconvlayer5\.0\.bias\)"):
         create_model("bitd", weights=tmp_path, width=32)
-    with pytest.raises(ModelError, match=r"give the folder that holds rgbdepth_replica\.pth"):
+    with pytest.raises(ModelError, match=r"is not a whole network .*give a folder with rgbdepth_replica\.pth"):
         create_model("bitd", weights=tmp_path / "attention_replica.pth", width=32)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sample_rate": 16_000}, "knows 44100 Hz"),
+        ({"sample_rate": None}, "no 'sample_rate'"),
         ({"waveform": None}, "needs 'waveform'"),
-        ({"echo": torch.zeros(2, 2, 257, 100)}, r"takes \(B, 2, 257, 166\)"),
+        ({"echo": torch.zeros(2, 2, 257, 100)}, r"wanted floats \(2, 2, 257, 166\)"),
         ({"image": torch.zeros(2, 3, 100, 128)}, "multiples of 32"),
     ],
 )
-def test_what_the_network_cannot_see_or_hear_is_told(small, change, message):
+def test_what_the_network_cannot_see_or_hear_is_refused(small, change, message):
     with pytest.raises(SampleError, match=message):
         small(batch_of() | change)
 
 
 @pytest.mark.parametrize(
-    "option", [{"variant": "kitti"}, {"input_size": (100, 128)}, {"width": 20}, {"spectrogram": {"size": (20, 90)}}]
+    "option",
+    [
+        {"variant": "kitti"},
+        {"input_size": (100, 128)},
+        {"width": 20},
+        {"audio": {"samples": 300}},
+        {"audio": {"loudness": 1}},
+    ],
 )
 def test_options_outside_what_they_allow_are_refused(option):
     with pytest.raises(OptionError, match=f"{next(iter(option))}"):
@@ -180,6 +185,6 @@ def test_the_echos_map_is_resized_without_mixing_up_its_axes():
     network = create_model("bitd", width=32, input_size=(64, 128))
     batch = batch_of((64, 128))
     with torch.inference_mode():
-        whole, _ = network.echo_encoder(network.spectrogram(batch["waveform"]))
+        whole, _ = network.echo_encoder(hear(batch["waveform"], 44_100, network.audio)[0])
         out = network(batch)["echo_depth"] / network.max_depth
     torch.testing.assert_close(out, F.avg_pool2d(whole, (2, 1)))

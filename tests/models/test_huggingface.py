@@ -19,6 +19,7 @@ import avsnet
 from avsnet import cli
 from avsnet.errors import ModelError, OptionError, SampleError
 from avsnet.models import create_model, model_info
+from avsnet.models.infer import infer
 from avsnet.models.resize import input_size, to_image_size, to_model_input
 
 transformers = pytest.importorskip("transformers")
@@ -205,6 +206,45 @@ def test_an_input_size_of_ones_own_is_taken_if_it_is_legal(saved, picture):
         create_model(f"huggingface:{saved('dpt')}")({"image": torch.rand(1, 3, 48, 48)})
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "glpn"])
+def test_a_picture_of_any_size_gives_the_map_of_the_librarys_pipeline(saved, name, tmp_path):
+    folder = saved(name)
+    if name == "zoedepth":
+        folder = shutil.copytree(folder, tmp_path / "padded")
+        config = json.loads((folder / "preprocessor_config.json").read_text())
+        (folder / "preprocessor_config.json").write_text(json.dumps(config | {"do_pad": True}))
+    rows, columns = np.mgrid[:60, :100]
+    waves = [np.sin(rows / 9.0 + place) * np.cos(columns / 13.0 - place) for place in range(3)]
+    picture = (127.5 + 127.5 * np.stack(waves, -1)).astype(np.uint8)
+    pipeline = transformers.pipeline("depth-estimation", model=str(folder), device="cpu", dtype=torch.float32)
+    expected = pipeline(Image.fromarray(picture))["predicted_depth"].numpy().squeeze()
+    model = create_model(f"huggingface:{folder}")
+    found = infer(model, picture)
+    if name == "depth_pro":
+        found, expected = 1.0 / found, 1.0 / expected
+    off = np.abs(np.where(expected > 0.0, found - expected, 0.0)).max() / np.ptp(expected)
+    assert found.shape == expected.shape and off < 0.01
+
+
+def test_the_hash_covers_the_configurations_and_the_options(saved, tmp_path):
+    folder = shutil.copytree(saved("metric"), tmp_path / "one")
+    hashes = {
+        create_model(f"huggingface:{folder}", **options).weights_hash for options in ({}, {"input_size": (28, 70)})
+    }
+    for file, entries in (("preprocessor_config.json", {"resample": 2}), ("config.json", {"max_depth": 10})):
+        config = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps(config | entries))
+        hashes.add(create_model(f"huggingface:{folder}").weights_hash)
+    assert len(hashes) == 4
+
+
+def test_a_pointer_in_place_of_the_weights_is_called_that(saved, tmp_path):
+    folder = shutil.copytree(saved("metric"), tmp_path / "pointer")
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+    with pytest.raises(ModelError, match=r"model\.safetensors: no weights, is a git-lfs pointer; run `git lfs pull`"):
+        create_model(f"huggingface:{folder}")
+
+
 def test_gradients_reach_the_image_and_the_weights(saved, picture):
     model = create_model(f"huggingface:{saved('dpt')}")
     image = to_model_input(picture, (32, 32)).requires_grad_()
@@ -216,9 +256,10 @@ def test_predict_takes_a_metric_one_and_refuses_one_whose_shift_is_open(saved, p
     prediction = avsnet.predict(picture, depth_model=f"huggingface:{saved('metric')}", scale_from="none")
     model = create_model(f"huggingface:{saved('metric')}")
     with torch.inference_mode():
-        image = to_model_input(picture, input_size(model.info, 48, 64))
+        image = to_model_input(picture, input_size(model.info, 48, 64), "bicubic")
         values = model({"image": image})["metric_depth"][0, 0].numpy()
-    assert np.allclose(prediction.depth, to_image_size(values, (48, 64)), atol=1e-5)
+    expected = to_image_size(values, (48, 64), "cubic")
+    assert np.allclose(prediction.depth, np.where(expected > 0.0, expected, 0.0), atol=1e-5)
     assert prediction.weights_hash == model.weights_hash
     with pytest.raises(OptionError, match=r"affine_disparity.*shift open"):
         avsnet.predict(picture, depth_model=f"huggingface:{saved('relative')}", scale_from="none")

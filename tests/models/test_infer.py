@@ -95,3 +95,41 @@ def test_a_failing_network_a_wrong_shape_and_nan_are_model_errors(picture):
         model.forward = lambda batch, output=output: {"disparity": output(batch["image"])}
         with pytest.raises(ModelError, match=message):
             infer(model, picture)
+
+
+class Holed(torch.nn.Module):
+    """Half of the map is 4, the right half unknown; what it sees is mirrored or not."""
+
+    def __init__(self, hole, **rules):
+        super().__init__()
+        self.info, self.hole = replace(INFO, **rules), hole
+
+    def forward(self, batch):
+        values = torch.full_like(batch["image"][:, :1], 4.0)
+        values[..., values.shape[-1] // 2 :] = self.hole
+        return {self.info.output: values}
+
+
+@pytest.mark.parametrize("hole", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("output", ["metric_depth", "relative_depth", "disparity"])
+def test_unknown_pixels_come_to_the_pictures_size_as_unknown_and_known_ones_keep_their_depth(hole, output):
+    rules = {"size": (8, 12), "size_multiple": None, "output": output}
+    for more in ({}, {"upsample": "cubic"}, {"pad": True}, {"upsample_inverse": True, "upsample": "linear"}):
+        found = infer(Holed(hole, **rules, **more), np.zeros((50, 70, 3), np.uint8))
+        assert np.isfinite(found).all()
+        assert np.allclose(found[found != 0.0], 4.0, atol=1e-4)
+        assert 0.4 < (found != 0.0).mean() < 0.6
+
+
+@pytest.mark.parametrize("flip", ["mean", "blend"])
+def test_what_the_picture_does_not_tell_its_mirror_image_does(flip):
+    found = infer(Holed(0.0, output="metric_depth", flip=flip), np.zeros((8, 12, 3), np.uint8))
+    assert np.allclose(found, 4.0)
+
+
+def test_where_a_shift_is_open_zero_is_a_value_and_nan_stays_unknown():
+    picture = np.zeros((48, 64, 3), np.uint8)
+    rules = {"size": (8, 12), "size_multiple": None, "output": "affine_disparity"}
+    assert 1.0 < infer(Holed(0.0, **rules), picture).mean() < 3.0
+    found = infer(Holed(float("nan"), **rules), picture)
+    assert np.allclose(found[np.isfinite(found)], 4.0) and 0.4 < np.isnan(found).mean() < 0.6

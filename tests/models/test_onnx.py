@@ -1,4 +1,3 @@
-import hashlib
 import json
 import sys
 
@@ -6,10 +5,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from avsnet.errors import MissingExtraError, ModelError, OptionError, SampleError
 from avsnet.models import create_model, model_info
+from avsnet.models.onnx import external_files
 
 SIZE = (4, 6)
 DECLARED = {"output": "disparity", "layout": "NCHW", "size": list(SIZE)}
@@ -100,9 +100,44 @@ def test_the_info_says_what_the_side_file_says(nchw):
     assert info.code_licence == info.weights_licence == "CC0-1.0"
 
 
-def test_the_weights_hash_is_the_files_sha256(nchw):
-    expected = hashlib.sha256(nchw.read_bytes()).hexdigest()[:12]
-    assert create_model(f"onnx:{nchw}").weights_hash == expected
+def test_what_is_known_of_its_own_scale_stands_in_the_side_file_and_is_nothing_by_default(nchw):
+    bare = create_model(f"onnx:{nchw}").info
+    assert (bare.focal, bare.scale_bias, bare.scale_spread) == (None, 0.0, 0.35)
+    info = create_model(f"onnx:{nchw}", focal=0.889, scale_bias=-0.1, scale_spread=0.25).info
+    assert (info.focal, info.scale_bias, info.scale_spread) == (0.889, -0.1, 0.25)
+    for name, wrong in (("focal", 0), ("scale_bias", "0"), ("scale_spread", 0)):
+        with pytest.raises(ModelError, match=name):
+            create_model(f"onnx:{nchw}", **{name: wrong})
+
+
+def test_the_hash_covers_the_file_and_what_is_declared_of_it_but_not_its_licence(nchw):
+    def found(**entries):
+        declare(nchw, **entries)
+        return create_model(f"onnx:{nchw}").weights_hash
+
+    assert len(found()) == 12 and found() == found(license="MIT")
+    assert len({found(), found(output_scale=2), found(mean=[0.5, 0, 0]), found(output="metric_depth")}) == 4
+
+
+def test_networks_that_differ_only_in_their_external_weights_have_other_hashes(tmp_path, image):
+    hashes, maps = set(), []
+    for factor in (1.0, 2.0):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        weight = numpy_helper.from_array(np.full((1, 1, *SIZE), factor, np.float32), "weight")
+        nodes = [*mean_of_channels(outputs=("mean",)), helper.make_node("Mul", ["mean", "weight"], ["map"])]
+        path = write_graph(folder / "net.onnx", [1, 3, *SIZE], nodes, [1, 1, *SIZE])
+        whole = onnx.load(path)
+        whole.graph.initializer.append(weight)
+        onnx.save_model(whole, path, save_as_external_data=True, location="net.onnx.data", size_threshold=0)
+        declare(path)
+        assert external_files(path) == [folder / "net.onnx.data"]
+        model = create_model(f"onnx:{path}")
+        hashes.add(model.weights_hash)
+        maps.append(model({"image": image})["disparity"])
+    assert (tmp_path / "1.0/net.onnx").read_bytes() == (tmp_path / "2.0/net.onnx").read_bytes()
+    assert len(hashes) == 2
+    torch.testing.assert_close(maps[1], 2.0 * maps[0])
 
 
 def test_options_stand_in_for_the_side_file_and_win_over_it(nchw, image):
@@ -207,12 +242,71 @@ def test_a_graph_with_several_inputs_or_outputs_is_an_error(tmp_path, inputs, ou
         create_model(f"onnx:{path}")
 
 
-def test_a_graph_that_does_not_take_float32_is_an_error(tmp_path):
-    shape, nodes = [1, 3, *SIZE], mean_of_channels()
-    path = write_graph(tmp_path / "half.onnx", shape, nodes, [1, 1, *SIZE], type_=TensorProto.FLOAT16)
+def test_of_several_outputs_the_named_one_is_the_map_and_the_error_lists_them(tmp_path, image):
+    nodes = [*mean_of_channels(outputs=("depth",)), helper.make_node("Neg", ["depth"], ["confidence"])]
+    shapes = {"outputs": ("confidence", "depth")}
+    path = write_graph(tmp_path / "toy.onnx", [1, 3, *SIZE], nodes, None, **shapes)
     declare(path)
-    with pytest.raises(ModelError, match=r"the input is tensor\(float16\); it must be float32"):
+    with pytest.raises(ModelError, match=r'2 outputs, confidence, depth; say which .*"output_name"'):
         create_model(f"onnx:{path}")
+    declare(path, output_name="depth")
+    expected = image.mean(1, keepdim=True)
+    torch.testing.assert_close(create_model(f"onnx:{path}")({"image": image})["disparity"], expected)
+    torch.testing.assert_close(
+        create_model(f"onnx:{path}", output_name="confidence")({"image": image})["disparity"], -expected
+    )
+    with pytest.raises(ModelError, match=r'"output_name" is \'normal\', but the outputs are confidence, depth'):
+        create_model(f"onnx:{path}", output_name="normal")
+
+
+@pytest.mark.parametrize(
+    ("type_", "gain"), [(TensorProto.FLOAT16, 1), (TensorProto.DOUBLE, 1), (TensorProto.UINT8, 255)]
+)
+def test_a_graph_of_another_type_gets_the_picture_in_that_type(tmp_path, image, type_, gain):
+    nodes = [helper.make_node("Cast", ["image"], ["wide"], to=TensorProto.FLOAT)]
+    nodes.append(helper.make_node("ReduceMean", ["wide", "channels"], ["map"]))
+    path = write_graph(tmp_path / "half.onnx", [1, 3, *SIZE], nodes, None, type_=type_)
+    whole = onnx.load(path)
+    whole.graph.output[0].CopyFrom(helper.make_tensor_value_info("map", TensorProto.FLOAT, None))
+    onnx.save(whole, path)
+    declare(path, range=[0, gain])
+    found = create_model(f"onnx:{path}")({"image": image})["disparity"]
+    torch.testing.assert_close(found / gain, image.mean(1, keepdim=True), atol=2e-3, rtol=0)
+
+
+def test_a_graph_that_takes_whole_numbers_of_another_kind_is_an_error(tmp_path):
+    nodes = [helper.make_node("Identity", ["image"], ["map"])]
+    path = write_graph(tmp_path / "whole.onnx", [1, 3, *SIZE], nodes, [1, 3, *SIZE], type_=TensorProto.INT64)
+    declare(path)
+    with pytest.raises(ModelError, match=r"the input is tensor\(int64\); it must be one of tensor\(float\)"):
+        create_model(f"onnx:{path}")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "is a git-lfs pointer; run"),
+        (b"\n<!DOCTYPE html>\n<html lang=en>", "is a web page; download"),
+    ],
+)
+def test_what_is_no_network_at_all_is_called_what_it_is(nchw, content, what):
+    nchw.write_bytes(content)
+    with pytest.raises(ModelError, match=rf"toy\.onnx: no readable ONNX graph, {what}") as error:
+        create_model(f"onnx:{nchw}")
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_pixels_are_part_of_a_map_and_a_map_of_nothing_else_is_an_error(tmp_path, image):
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "channels"], ["mean"]),
+        helper.make_node("Log", ["mean"], ["map"]),
+    ]
+    path = write_graph(tmp_path / "log.onnx", [1, 3, *SIZE], nodes, [1, 1, *SIZE])
+    declare(path)
+    image = image.clone()
+    image[..., :3] = -1.0
+    found = create_model(f"onnx:{path}")({"image": image})["disparity"]
+    assert torch.isnan(found[..., :3]).all() and torch.isfinite(found[..., 3:]).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import torch
 
 from avsnet.errors import DepthError, ImageError
 from avsnet.models import ModelInfo
-from avsnet.models.resize import input_size, to_image_size, to_model_input
+from avsnet.models.info import RESAMPLINGS
+from avsnet.models.resize import input_size, to_image_size, to_model_input, unknown_pixels
 
 
 def test_an_image_of_the_networks_size_passes_unchanged():
@@ -71,3 +72,40 @@ def test_a_kept_aspect_brings_one_side_to_the_size_and_leaves_the_shape(shape):
     assert height == 280 or width == 420
     assert height % 14 == width % 14 == 0
     assert height / width == pytest.approx(shape[0] / shape[1], rel=7 / min(height, width) + 1e-9)
+
+
+@pytest.mark.parametrize("resample", RESAMPLINGS)
+@pytest.mark.parametrize("size", [(12, 20), (47, 61), (96, 128), (24, 32)])
+def test_holes_do_not_bleed_into_known_pixels_and_far_from_them_nothing_changes(resample, size):
+    rng = np.random.default_rng(0)
+    values = np.repeat(np.repeat(2.0 + rng.random((6, 8)), 4, 0), 4, 1).astype(np.float32)
+    unknown = np.zeros(values.shape, bool)
+    unknown[:, 20:] = unknown[3:5, 7] = True
+    dense = to_image_size(values, size, resample)
+    results = []
+    for hole in (0.0, -1000.0, np.nan):
+        results.append(to_image_size(np.where(unknown, np.float32(hole), values), size, resample, unknown))
+        known = np.isfinite(results[-1])
+        assert results[-1].dtype == np.float32
+        assert known[:, : size[1] // 4 - 4].any() and not known[:, -size[1] // 4 :].any()
+        inner = slice(0, max(1, (size[1] * 20) // 32 - 1 - 4 * size[1] // 32))
+        assert np.nanmax(np.abs(results[-1][-2:, inner] - dense[-2:, inner])) < 1e-5
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+    flat = to_image_size(np.where(unknown, np.float32(0.0), np.float32(4.0)), size, resample, unknown)
+    assert np.nanmax(np.abs(flat - 4.0)) < 1e-4
+
+
+def test_a_map_without_holes_is_resized_bit_by_bit_as_ever():
+    values = np.random.default_rng(0).random((9, 7)).astype(np.float32)
+    for resample in RESAMPLINGS:
+        expected = to_image_size(values, (30, 20), resample)
+        np.testing.assert_array_equal(to_image_size(values, (30, 20), resample, np.zeros((9, 7), bool)), expected)
+
+
+def test_what_is_unknown_depends_on_the_kind():
+    values = np.array([1.0, 0.0, -1.0, np.nan, np.inf])
+    for kind in ("metric_depth", "relative_depth", "disparity"):
+        assert unknown_pixels(values, kind).tolist() == [False, True, True, True, True]
+    for kind in ("affine_depth", "affine_disparity"):
+        assert unknown_pixels(values, kind).tolist() == [False, False, False, True, True]

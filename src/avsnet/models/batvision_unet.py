@@ -7,7 +7,6 @@ Source: Brunetto, Hornauer, Yu, Moutarde, "The Audio-Visual BatVision Dataset fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +15,47 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
+from avsnet.audio.network_input import AudioSettings
 from avsnet.errors import OptionError
-from avsnet.models.hearing import heard, initialise, spectrogram_shape
-from avsnet.models.registry import ModelInfo, register_model
-from avsnet.weights import load_strictly, read_folder, read_state_dict
+from avsnet.models.contract import DepthModel
+from avsnet.models.echo_input import echo_shape, needed_echo, original_audio
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
+from avsnet.models.registry import model_info, register_model
+from avsnet.models.settings import settings_by_name
 
 _SOURCE = "Brunetto et al., IROS 2023; no weights published"
 
 
-class BatVisionUNet(nn.Module, PyTorchModelHubMixin):
+class BatVisionUNet(DepthModel, PyTorchModelHubMixin):
     """Down to 1 x 1 and up again; what the image shows it never sees.
 
     Args:
         size: S; spectrogram and depth are S x S, a power of 2, from 32.
         max_depth: metres, the depth of an output of 1.
         ngf: channels of the first level; 64 as published.
-        spectrogram: settings that turn `waveform` into `echo`, as a mapping; None: those of the baseline, 30 m of V2
-            resized to S x S.
+        audio: `AudioSettings` by name that differ from the baseline's, 30 m of V2 resized to S x S.
         depth_norm: whether outputs are shares of `max_depth` (sigmoid) or metres (ReLU).
     """
+
+    audio: AudioSettings
 
     def __init__(
         self,
         size: int = 256,
         max_depth: float = 30.0,
         ngf: int = 64,
-        spectrogram: Mapping[str, Any] | None = None,
+        audio: Mapping[str, Any] | None = None,
         depth_norm: bool = True,
     ) -> None:
         super().__init__()
         levels = size.bit_length() - 1
         if size != 1 << levels or levels < 5:
             raise OptionError(f"size {size}: give a power of 2 from 32")
-        baseline = replace(ORIGINAL_SETTINGS["v2_cut30"], size=(size, size))
-        self.spectrogram = baseline if spectrogram is None else SpectrogramSettings(**spectrogram)
-        if spectrogram_shape(self.spectrogram) != (size, size):
-            raise OptionError(f"spectrogram: gives {spectrogram_shape(self.spectrogram)}; set its size to {size, size}")
+        baseline = original_audio("v2_cut30", SAMPLE_RATE, resize="rgb")
+        self.audio = settings_by_name(AudioSettings, "audio", baseline | dict(audio or {}))
+        if echo_shape(self.audio, (size, size)) != (size, size):
+            raise OptionError(f"audio: gives {echo_shape(self.audio, (size, size))}, wanted {size, size}; resize: rgb")
         self.size, self.max_depth, self.depth_norm = size, max_depth, depth_norm
         widths = [ngf * min(8, 1 << level) for level in range(levels)]
         block = Block(widths[-2], widths[-1], None)
@@ -73,7 +76,7 @@ class BatVisionUNet(nn.Module, PyTorchModelHubMixin):
         Raises:
             SampleError: nothing to hear, or of another rate or shape.
         """
-        echo = heard(batch, self.spectrogram, SAMPLE_RATE, (self.size, self.size))
+        echo = needed_echo(batch, self.audio, (self.size, self.size))
         # Out of half precision first: of a sigmoid near 1 it would keep steps of 0.1 m.
         logits = self.model(echo).float()
         raw = torch.sigmoid(logits) if self.depth_norm else torch.relu(logits)
@@ -116,6 +119,16 @@ class Outermost(nn.Module):
         return self.model(echo)
 
 
+def initialise(network: nn.Module) -> None:
+    """The initialisation of pix2pix and of BITD: weights N(0, 0.02), gains of norms N(1, 0.02)."""
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.02)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, 0.02)
+            nn.init.zeros_(part.bias)
+
+
 def _info(size: int, parameters: int) -> ModelInfo:
     return ModelInfo(
         name=f"batvision_unet_{size}",
@@ -126,7 +139,13 @@ def _info(size: int, parameters: int) -> ModelInfo:
         size=(size, size),
         size_multiple=None,
         parameters=parameters,
+        hears=True,
+        sees=False,
     )
+
+
+LAYOUT = Layout(stem="model.model.")
+"""A checkpoint of the authors' training script."""
 
 
 @register_model(_info(256, 54_408_833))
@@ -135,11 +154,11 @@ def batvision_unet_256(
     *,
     max_depth: float | None = None,
     ngf: int | None = None,
-    spectrogram: Mapping[str, Any] | None = None,
+    audio: Mapping[str, Any] | None = None,
     depth_norm: bool | None = None,
 ) -> BatVisionUNet:
     """The baseline; `weights` is a checkpoint of the authors' training script or a folder of ours."""
-    return _create(256, weights, max_depth=max_depth, ngf=ngf, spectrogram=spectrogram, depth_norm=depth_norm)
+    return _create(256, weights, max_depth=max_depth, ngf=ngf, audio=audio, depth_norm=depth_norm)
 
 
 @register_model(_info(128, 41_823_873))
@@ -148,22 +167,13 @@ def batvision_unet_128(
     *,
     max_depth: float | None = None,
     ngf: int | None = None,
-    spectrogram: Mapping[str, Any] | None = None,
+    audio: Mapping[str, Any] | None = None,
     depth_norm: bool | None = None,
 ) -> BatVisionUNet:
     """The same with a level less."""
-    return _create(128, weights, max_depth=max_depth, ngf=ngf, spectrogram=spectrogram, depth_norm=depth_norm)
+    return _create(128, weights, max_depth=max_depth, ngf=ngf, audio=audio, depth_norm=depth_norm)
 
 
 def _create(size: int, weights: str | Path | None, **options: Any) -> BatVisionUNet:
-    given = {"size": size} | {name: value for name, value in options.items() if value is not None}
-    if weights is None:
-        return BatVisionUNet(**given)
-    if Path(weights).is_dir():
-        saved, state = read_folder(weights)
-        given = saved | given
-    else:
-        state = read_state_dict(weights)
-    network = BatVisionUNet(**given)
-    load_strictly(network, state, weights)
-    return network
+    info = model_info(f"batvision_unet_{size}")
+    return build(BatVisionUNet, info, {"size": size} | options, weights, LAYOUT)

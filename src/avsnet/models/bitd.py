@@ -20,19 +20,23 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
-from avsnet.errors import ModelError, OptionError
+from avsnet.audio.network_input import AudioSettings
+from avsnet.errors import OptionError
 from avsnet.models.avsnet.fusion import bilinear
-from avsnet.models.hearing import heard, initialise, spectrogram_shape
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.batvision_unet import initialise
+from avsnet.models.contract import DepthModel
+from avsnet.models.echo_input import echo_shape, needed_echo, original_audio
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
+from avsnet.models.registry import register_model
 from avsnet.models.resize import checked_image
-from avsnet.weights import load_strictly, read_folder, read_state_dict
+from avsnet.models.settings import settings_by_name
 
-VARIANTS: dict[str, tuple[str, int, float]] = {
-    "replica": ("replica60ms", SAMPLE_RATE, 14.104),
-    "mp3d": ("matterport60ms", 16_000, 10.0),
+VARIANTS: dict[str, tuple[dict[str, Any], float]] = {
+    "replica": (original_audio("replica60ms", SAMPLE_RATE), 14.104),
+    "mp3d": (original_audio("matterport60ms", 16_000), 10.0),
 }
-"""Data set of the published files -> its spectrogram settings, sample rate (hertz) and largest depth (metres)."""
+"""Data set of the published files -> its `AudioSettings` by name and largest depth (metres)."""
 
 FILES = {
     "image_network": "rgbdepth",
@@ -42,10 +46,16 @@ FILES = {
 }
 """Network -> start of its published file's name, which goes on `_<variant>.pth`."""
 
-# The echo network's convolutions are registered twice, the second time winning; the trunk's own classifier is unused.
-_UNUSED = (r"conv[123]\..*", r"pretrained\.fc\..*")
+LAYOUT = Layout(
+    # The echo network's convolutions are registered twice, the second time winning; the trunk's classifier is unused.
+    unused=(r"echo_encoder\.conv[123]\..*", r"material_network\.pretrained\.fc\..*"),
+    parts={network: f"{start}_{{variant}}.pth" for network, start in FILES.items()},
+)
+"""A folder with the four published files of a variant."""
+
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MATERIALS = 10
+_SIZE = (128, 128)  # of the depth that the echo gives
 
 _INFO = ModelInfo(
     name="bitd",
@@ -57,22 +67,23 @@ _INFO = ModelInfo(
     size_multiple=32,
     parameters=316_405_781,
     published="github.com/krantiparida/beyond-image-to-depth",
+    hears=True,
 )
 
 
-class BITD(nn.Module, PyTorchModelHubMixin):
+class BITD(DepthModel, PyTorchModelHubMixin):
     """The four networks and the mix of the two depths.
 
     Args:
         variant: one of `VARIANTS`, which sets what follows where that is None.
         max_depth: metres, the depth of an output of 1.
-        spectrogram: settings that turn `waveform` into `echo`, as a mapping; they fix the echo network's shape.
-        sample_rate: hertz.
+        audio: `AudioSettings` by name that differ from the variant's; they fix the echo network's shape.
         input_size: (h, w) of pictures, pixels, multiples of 32. Beyond the published 128 x 128 the echo's map, which
             is always that, is resized to the picture's.
         width: channels of the features that are mixed; 512 as published, the other widths in proportion.
     """
 
+    audio: AudioSettings
     _mean: Tensor
     _std: Tensor
 
@@ -80,8 +91,7 @@ class BITD(nn.Module, PyTorchModelHubMixin):
         self,
         variant: str = "replica",
         max_depth: float | None = None,
-        spectrogram: Mapping[str, Any] | None = None,
-        sample_rate: int | None = None,
+        audio: Mapping[str, Any] | None = None,
         input_size: tuple[int, int] = (128, 128),
         width: int = 512,
     ) -> None:
@@ -92,13 +102,11 @@ class BITD(nn.Module, PyTorchModelHubMixin):
             raise OptionError(f"input_size {tuple(input_size)}: give (height, width), multiples of 32")
         if width < 32 or width % 32:
             raise OptionError(f"width {width}: give a multiple of 32")
-        settings, rate, farthest = VARIANTS[variant]
-        given = asdict(ORIGINAL_SETTINGS[settings]) if spectrogram is None else spectrogram
-        self.spectrogram = SpectrogramSettings(**given)
-        self.sample_rate = sample_rate or rate
+        settings, farthest = VARIANTS[variant]
+        self.audio = settings_by_name(AudioSettings, "audio", settings | dict(audio or {}))
         self.max_depth = max_depth or farthest
         self.image_network = ImageNetwork(width)
-        self.echo_encoder = EchoNetwork(spectrogram_shape(self.spectrogram), width)
+        self.echo_encoder = EchoNetwork(echo_shape(self.audio, _SIZE), width)
         self.material_network = MaterialNetwork()
         self.fusion = AttentionNetwork(width)
         for network in (self.image_network, self.echo_encoder, self.fusion):
@@ -123,7 +131,7 @@ class BITD(nn.Module, PyTorchModelHubMixin):
             SampleError: nothing to see or to hear, or of a size, rate or shape that the network does not take.
         """
         image = (checked_image(batch, self.info) - self._mean) / self._std
-        echo = heard(batch, self.spectrogram, self.sample_rate, self.echo_encoder.shape)
+        echo = needed_echo(batch, self.audio, _SIZE)
         image_depth, seen = self.image_network(image)
         echo_depth, sound = self.echo_encoder(echo)
         attention = self.fusion(seen, self.material_network(image), sound)
@@ -178,7 +186,7 @@ class EchoNetwork(nn.Module):
         for side in shape:
             rest = ((side - 8) // 4 + 1 - 4) // 2 + 1 - 2
             if rest < 1:
-                raise OptionError(f"spectrogram: {shape} is too small for the echo network; each side needs 36 or more")
+                raise OptionError(f"audio: gives {shape}, too small for the echo network; each side needs 36 or more")
             cells *= rest
         convolutions = [(2, 32, 8, 4), (32, 64, 4, 2), (64, 8, 3, 1)]
         self.feature_extraction = nn.Sequential(
@@ -199,7 +207,7 @@ class EchoNetwork(nn.Module):
 
 
 class MaterialNetwork(nn.Module):
-    """A ResNet-18 that was taught materials; its last features go to the attention, its classes nowhere."""
+    """A ResNet-18 that was trained on materials; its last features go to the attention, its classes nowhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -247,8 +255,7 @@ def bitd(
     *,
     variant: str | None = None,
     max_depth: float | None = None,
-    spectrogram: Mapping[str, Any] | None = None,
-    sample_rate: int | None = None,
+    audio: Mapping[str, Any] | None = None,
     input_size: tuple[int, int] | None = None,
     width: int | None = None,
 ) -> BITD:
@@ -256,28 +263,11 @@ def bitd(
     options = {
         "variant": variant,
         "max_depth": max_depth,
-        "spectrogram": spectrogram,
-        "sample_rate": sample_rate,
+        "audio": audio,
         "input_size": input_size,
         "width": width,
     }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if weights is None:
-        return BITD(**given)
-    folder = Path(weights)
-    if (folder / "config.json").is_file():
-        saved, state = read_folder(folder)
-        network = BITD(**(saved | given))
-        load_strictly(network, state, folder)
-        return network
-    if not folder.is_dir():
-        names = ", ".join(f"{start}_{variant or 'replica'}.pth" for start in FILES.values())
-        raise ModelError(f"{folder}: is no folder; give the folder that holds {names}")
-    network = BITD(**given)
-    for name, start in FILES.items():
-        path = folder / f"{start}_{variant or 'replica'}.pth"
-        load_strictly(getattr(network, name), read_state_dict(path), path, unused=_UNUSED)
-    return network
+    return build(BITD, _INFO, options, weights, LAYOUT)
 
 
 def _down(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,15 +1,15 @@
-"""Any depth-estimation model of Hugging Face's transformers behind the model contract.
+"""Third-party depth-estimation models of Hugging Face's transformers behind the model contract.
 
 A model is a folder as `save_pretrained` writes it: config.json, preprocessor_config.json, model.safetensors. An ID of
 the hub is first looked for on this machine and fetched only where it is not there, so what was fetched once works
 offline. What the numbers mean is declared by class: Depth Anything says itself whether it gives metres; ZoeDepth and
 GLPN give metres, DPT (MiDaS) inverse depth up to scale and shift; Depth Pro gives inverse depth over the focal length
-in picture widths, and metres where it also tells the field of view. Code from the hub is never run.
+in picture widths, and metres where it also tells the field of view. Pictures and maps are resized by the filters of
+the model's own image processor. Code from the hub is never run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import warnings
@@ -21,22 +21,29 @@ from typing import Any
 import torch
 
 from avsnet.errors import ModelError, OptionError
-from avsnet.models.registry import OUTPUT_KINDS, ModelInfo
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import OUTPUT_KINDS, ModelInfo
 from avsnet.models.resize import checked_image
+from avsnet.weights import weights_hash, what_else
 
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 """Files of weights, the preferred ones first; a `.bin` is a pickle, of which transformers reads tensors only."""
 
+CONFIGURATIONS = ("config.json", "preprocessor_config.json", "processor_config.json")
+"""Files that say what the network is, and how a picture comes to it."""
+
+_FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # by PIL's numbers
+_PLAIN = {"bilinear": "linear", "bicubic": "cubic"}  # the same without widening
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # The first fusion layer has no second input: the published MiDaS files leave its weights out.
 _UNUSED = re.compile(r"fusion_stage\.layers\.0\.residual_layer1\.")
 _INVERSE_DEPTHS = (1e-4, 1e4)  # 1 / metres, between which Depth Pro's are clipped
 
 
-class HuggingFaceDepthModel(torch.nn.Module):
+class HuggingFaceDepthModel(DepthModel):
     """A network of `AutoModelForDepthEstimation` with the size rule and normalisation of its image processor.
 
-    Padding and flipping are left out, also where the library's own pipeline has them (ZoeDepth).
+    Filters and padding are data of `info`, as the library's own pipeline has them.
 
     Args:
         source: a folder, or an ID of the hub such as `depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf`.
@@ -46,7 +53,7 @@ class HuggingFaceDepthModel(torch.nn.Module):
 
     Attributes:
         info: its `ModelInfo`.
-        weights_hash: first 12 hexadecimal digits of the SHA-256 over the files of weights.
+        weights_hash: of the files of weights, the two configurations and the options.
 
     Raises:
         ModelError: the model is not there and cannot be fetched, is broken or incomplete, needs code of its own or a
@@ -67,6 +74,9 @@ class HuggingFaceDepthModel(torch.nn.Module):
         local = os.path.isdir(name)
         folder = Path(name) if local else _folder_of_id(name)
         files = _weights(folder)
+        for file in files:
+            if other := what_else(file):
+                raise ModelError(f"{file}: no weights, is {other}")
         if not files:
             raise ModelError(f"{name}: no {' or '.join(WEIGHTS)} in {folder}; save the model there again")
         self.network, processor = _load(name, folder)
@@ -85,8 +95,12 @@ class HuggingFaceDepthModel(torch.nn.Module):
             size_multiple=multiple,
             parameters=sum(weight.numel() for weight in self.network.parameters()),
             fit=fit,
+            **_filters(self.network.config, processor, self._telling and self.kind == "metric_depth"),
         )
-        self.weights_hash = _hash(files)
+        texts = (folder / text for text in CONFIGURATIONS)
+        options = {"output": output, "input_size": None if input_size is None else list(input_size)}
+        given = {option: value for option, value in options.items() if value is not None}
+        self.weights_hash = weights_hash(*(text for text in texts if text.is_file()), *files, options=given)
         gain = 255.0 * processor.rescale_factor if processor.do_rescale else 255.0
         mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else (0.0, 1.0)
         mean, std = (torch.tensor(numbers, dtype=torch.float32).reshape(-1, 1, 1) for numbers in (mean, std))
@@ -217,6 +231,19 @@ def _size_rule(name: str, processor: Any) -> tuple[tuple[int, int] | None, int |
     return (size.height, size.width), multiple if multiple > 1 or fit == "minimal" else None, fit
 
 
+def _filters(config: Any, processor: Any, inverted: bool) -> dict[str, Any]:
+    """The entries of `ModelInfo` about filters and padding, from the image processor and its post-processing."""
+    number = getattr(processor, "resample", None)
+    named = _FILTERS[int(number)] if number is not None and 0 <= int(number) < len(_FILTERS) else "bilinear"
+    if config.model_type == "zoedepth":
+        return {"resample": "corners", "upsample": "cubic", "pad": bool(getattr(processor, "do_pad", False))}
+    if config.model_type == "depth_pro":  # resized without widening, and back in the network's own inverse depth
+        plain = _PLAIN.get(named, named)
+        return {"resample": plain, "upsample": plain, "upsample_inverse": inverted}
+    known = hasattr(processor, "post_process_depth_estimation")
+    return {"resample": named, "upsample": "cubic" if known else "bilinear"}
+
+
 def _checked_size(size: tuple[int, int], multiple: int | None) -> tuple[int, int]:
     sides = tuple(size)
     if len(sides) != 2 or any(not isinstance(n, int) or n < 1 or n % (multiple or 1) for n in sides):
@@ -234,15 +261,6 @@ def _licence(folder: Path) -> str:
     entries = dict(re.findall(r"^(license|license_name):[ \t]*(\S+)", front[1] if front else "", re.MULTILINE))
     licence = entries.get("license_name") if entries.get("license") == "other" else entries.get("license")
     return (licence or "").strip("\"'") or "unknown, see the model's page"
-
-
-def _hash(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()[:12]
 
 
 @contextmanager

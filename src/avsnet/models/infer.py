@@ -13,43 +13,61 @@ import torch
 from torch import Tensor
 
 from avsnet.errors import AvsnetError, ModelError
-from avsnet.models.registry import ModelInfo
-from avsnet.models.resize import input_size, to_image_size, to_model_input
+from avsnet.geometry import resize_intrinsics
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
+from avsnet.models.resize import input_size, to_image_size, to_model_input, unknown_pixels
 
 _BLEND_SLOPE, _BLEND_BORDER = 20.0, 0.05  # of the width
 
 
 def infer(
-    model: torch.nn.Module, picture: np.ndarray, *, flip: bool = True, pad: bool = True, **heard: Any
+    model: DepthModel,
+    picture: np.ndarray,
+    *,
+    camera: np.ndarray | None = None,
+    flip: bool = True,
+    pad: bool = True,
+    **heard: Any,
 ) -> np.ndarray:
     """What a model says of one picture, at the picture's size: `network_map`, then `at_picture_size`.
 
     Args:
         model: keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
         picture: (H, W, 3) uint8 RGB.
-        flip: as for `network_map`.
+        camera: as for `network_map`.
+        flip: likewise.
         pad: likewise.
         **heard: likewise.
 
     Returns:
-        (H, W) float32 in the unit of `model.info.output`.
+        (H, W) float32 in the unit of `model.info.output`; where the model says that it does not know, 0, or NaN where 0
+        could be a value.
 
     Raises:
         ImageError: no such picture.
-        ModelError: the model fails, or gives no such map, or NaN.
+        ModelError: the model fails, or gives no such map, or one of which no pixel is finite.
     """
-    info: ModelInfo = model.info  # type: ignore[assignment]
-    return at_picture_size(network_map(model, picture, flip=flip, pad=pad, **heard), info, picture.shape[:2], pad=pad)
+    info = model.info
+    values = network_map(model, picture, camera=camera, flip=flip, pad=pad, **heard)
+    return at_picture_size(values, info, picture.shape[:2], pad=pad)
 
 
 def network_map(
-    model: torch.nn.Module, picture: np.ndarray, *, flip: bool = True, pad: bool = True, **heard: Any
+    model: DepthModel,
+    picture: np.ndarray,
+    *,
+    camera: np.ndarray | None = None,
+    flip: bool = True,
+    pad: bool = True,
+    **heard: Any,
 ) -> np.ndarray:
     """What a model says of one picture, at the size at which it says it; its mode is left as it was.
 
     Args:
         model: keeps the contract of `avsnet.models` and carries its `ModelInfo` as `info`.
         picture: (H, W, 3) uint8 RGB.
+        camera: (3, 3) pixels of the picture, for a model that takes it; None: what the model assumes.
         flip: whether to also run the mirrored picture, where the model's published rule does.
         pad: likewise, to pad by reflection.
         **heard: further entries of the batch, without the leading B: `waveform` (2, N) tensor, `sample_rate` int.
@@ -59,18 +77,41 @@ def network_map(
 
     Raises:
         ImageError: no such picture.
-        ModelError: the model fails, or gives no such map, or NaN.
+        ModelError: the model fails, or gives no such map, or one of which no pixel is finite.
     """
-    info: ModelInfo = model.info  # type: ignore[assignment]
+    info = model.info
     rows, columns = _margins(info, picture.shape[:2], pad)
     padded = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect") if rows or columns else picture
     image = to_model_input(padded, input_size(info, *padded.shape[:2]), info.resample)
-    batch = _batch(image, heard, info.flip != "none" and flip)
+    others = {key: value[None] if isinstance(value, Tensor) else value for key, value in heard.items()}
+    if camera is not None and info.takes_intrinsics:
+        whole = camera + np.array([[0.0, 0.0, columns], [0.0, 0.0, rows], [0.0, 0.0, 0.0]])
+        seen = resize_intrinsics(whole, padded.shape[:2], (image.shape[2], image.shape[3]))
+        others["intrinsics"] = torch.from_numpy(seen).float()[None]
+    return network_maps(model, {"image": image, **others}, flip=flip)[0, 0].numpy()
+
+
+def network_maps(model: DepthModel, batch: dict[str, Any], *, flip: bool = True) -> Tensor:
+    """What a model says of a batch, wherever the model is, at the size at which it says it.
+
+    Args:
+        model: as for `network_map`.
+        batch: of `avsnet.data.sample`; pictures of a size that is legal by the model's info.
+        flip: whether to also run the mirrored batch, where the model's published rule does.
+
+    Returns:
+        (B, 1, h, w) float32 on the CPU, in the unit of `model.info.output`.
+
+    Raises:
+        ModelError: the model fails, or gives no such maps, or NaN.
+    """
+    info = model.info
     weight = next(model.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
-    batch = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-    values = _forward(model, info, batch)
-    return (_unflip(values, info.flip) if len(values) == 2 else values)[0, 0].numpy()
+    moved = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+    if info.flip == "none" or not flip:
+        return _forward(model, info, moved)
+    return _unflip(_forward(model, info, _with_mirrored(moved)), info)
 
 
 def at_picture_size(values: np.ndarray, info: ModelInfo, size: tuple[int, int], *, pad: bool = True) -> np.ndarray:
@@ -83,11 +124,19 @@ def at_picture_size(values: np.ndarray, info: ModelInfo, size: tuple[int, int], 
         pad: whether the picture was padded where the model's rule does.
 
     Returns:
-        (H, W) float32, same unit.
+        (H, W) float32, same unit; of unknown pixels 0, or NaN where 0 could be a value.
     """
     (height, width), (rows, columns) = size, _margins(info, size, pad)
-    whole = to_image_size(values, (height + 2 * rows, width + 2 * columns), info.upsample)
-    return whole[rows : rows + height, columns : columns + width]
+    unknown = unknown_pixels(values, info.output)
+    if info.upsample_inverse:
+        values = 1.0 / np.where(unknown, np.float32(1.0), values)
+    whole = to_image_size(values, (height + 2 * rows, width + 2 * columns), info.upsample, unknown)
+    cut = whole[rows : rows + height, columns : columns + width]
+    if info.upsample_inverse:
+        cut = 1.0 / cut
+    if info.output.startswith("affine") or not unknown.any():
+        return cut
+    return np.nan_to_num(cut, nan=0.0)
 
 
 def _margins(info: ModelInfo, size: tuple[int, int], pad: bool) -> tuple[int, int]:
@@ -96,20 +145,24 @@ def _margins(info: ModelInfo, size: tuple[int, int], pad: bool) -> tuple[int, in
     return rows, columns
 
 
-def _batch(image: Tensor, heard: dict[str, Any], flip: bool) -> dict[str, Any]:
-    """The batch of one picture, or of it and its mirror image, whose ears change places."""
-    batch = {"image": image} | {
-        key: value[None] if isinstance(value, Tensor) else value for key, value in heard.items()
-    }
-    if not flip:
-        return batch
+def _with_mirrored(batch: dict[str, Any]) -> dict[str, Any]:
+    """The batch, and behind it its mirror image, whose ears change places."""
     mirrored = {"image": -1, "waveform": 1, "echo": 1}
-    return {
-        key: torch.cat([value, value.flip(mirrored[key])]) if key in mirrored else value for key, value in batch.items()
+    doubled: dict[str, Any] = {
+        key: torch.cat([batch[key], batch[key].flip(axis)]) for key, axis in mirrored.items() if key in batch
     }
+    if "intrinsics" in batch:
+        camera = batch["intrinsics"].clone()
+        camera[:, 0, 1] *= -1.0
+        camera[:, 0, 2] = batch["image"].shape[-1] - 1 - camera[:, 0, 2]
+        doubled["intrinsics"] = torch.cat([batch["intrinsics"], camera])
+    if "sample_rate" in batch:  # one number for all, or one a recording
+        rate = batch["sample_rate"]
+        doubled["sample_rate"] = torch.cat([rate, rate]) if isinstance(rate, Tensor) and rate.ndim else rate
+    return doubled
 
 
-def _forward(model: torch.nn.Module, info: ModelInfo, batch: dict[str, Any]) -> Tensor:
+def _forward(model: DepthModel, info: ModelInfo, batch: dict[str, Any]) -> Tensor:
     """(B, 1, h, w) float32 on the CPU."""
     training = [part for part in model.modules() if part.training]
     model.eval()
@@ -118,25 +171,29 @@ def _forward(model: torch.nn.Module, info: ModelInfo, batch: dict[str, Any]) -> 
             values = model(batch)[info.output].float().cpu()
     except AvsnetError:
         raise
-    except Exception as error:  # anyone's network may raise anything
-        rows, columns = batch["image"].shape[2:]
+    except Exception as error:  # a third-party network may raise anything
+        rows, columns = batch["image"].shape[2:] if "image" in batch else (0, 0)
+        seen = f"a picture of {columns} x {rows} pixels" if columns else "this echo"
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{info.name}: fails on a picture of {columns} x {rows} pixels ({reason})") from error
+        raise ModelError(f"{info.name}: fails on {seen} ({reason})") from error
     finally:
         for part in training:
             part.training = True
-    if values.ndim != 4 or values.shape[:2] != (len(batch["image"]), 1):
-        raise ModelError(f"{info.name}: gave {info.output} of shape {tuple(values.shape)}, not (1, 1, h, w)")
-    if not torch.isfinite(values).all():
-        raise ModelError(f"{info.name}: gave NaN or infinite values for this picture")
+    count = len(next(batch[key] for key in ("image", "waveform", "echo") if key in batch))
+    if values.ndim != 4 or values.shape[:2] != (count, 1):
+        raise ModelError(f"{info.name}: gave {info.output} of shape {tuple(values.shape)}, not ({count}, 1, h, w)")
+    if not torch.isfinite(values).any():
+        raise ModelError(f"{info.name}: gave NaN or infinite values alone for this picture")
     return values
 
 
-def _unflip(values: Tensor, rule: str) -> Tensor:
-    """(2, 1, h, w) of a picture and of its mirror image -> (1, 1, h, w)."""
-    direct, mirrored = values[:1], values[1:].flip(-1)
+def _unflip(values: Tensor, info: ModelInfo) -> Tensor:
+    """(2 B, 1, h, w) of pictures and of their mirror images -> (B, 1, h, w); what one lacks counts from the other."""
+    direct, mirrored = values[: len(values) // 2], values[len(values) // 2 :].flip(-1)
+    known = [torch.from_numpy(~unknown_pixels(one.numpy(), info.output)) for one in (direct, mirrored)]
+    direct, mirrored = torch.where(known[0], direct, mirrored), torch.where(known[1], mirrored, direct)
     mean = (direct + mirrored) / 2
-    if rule == "mean":
+    if info.flip == "mean":
         return mean
     place = torch.linspace(0.0, 1.0, values.shape[-1])
     left = 1.0 - (_BLEND_SLOPE * (place - _BLEND_BORDER)).clamp(0.0, 1.0)

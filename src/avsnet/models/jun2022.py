@@ -23,8 +23,10 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import SampleError
-from avsnet.models.published_file import build
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
+from avsnet.models.registry import register_model
 from avsnet.models.resize import checked_image
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -92,7 +94,7 @@ def info_of(name: str) -> ModelInfo:
     )
 
 
-class Jun2022(nn.Module, PyTorchModelHubMixin):
+class Jun2022(DepthModel, PyTorchModelHubMixin):
     """EfficientNet-B5, one or three decoders, and perhaps the mean depth residual.
 
     Args:
@@ -348,10 +350,13 @@ def _published_names() -> dict[str, str]:
     return names
 
 
+LAYOUT = Layout(lambda state, network, path: own_keys(state), (r"encoder\._fc\.(weight|bias)",))
+"""Of the authors' file, with the encoder's classifier for ImageNet, which has no part in depth."""
+
+
 def jun2022(name: str, weights: str | Path | None = None) -> Jun2022:
     """The model of this name."""
-    # The encoder's classifier for ImageNet stands in published files but has no part in depth.
-    return build(Jun2022, info_of(name), {}, weights, own_keys, unused=[r"encoder\._fc\.(weight|bias)"])
+    return build(Jun2022, info_of(name), {"variant": name}, weights, LAYOUT)
 
 
 for _name in VARIANTS:

@@ -24,8 +24,10 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import OptionError
-from avsnet.models.published_file import build
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
+from avsnet.models.registry import register_model
 from avsnet.models.resize import checked_image
 
 WINDOW = 7
@@ -92,7 +94,7 @@ def info_of(name: str) -> ModelInfo:
     )
 
 
-class NewCrfs(nn.Module, PyTorchModelHubMixin):
+class NewCrfs(DepthModel, PyTorchModelHubMixin):
     """Backbone, pooling head, four CRFs and a sigmoid.
 
     Args:
@@ -353,6 +355,10 @@ def own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return own
 
 
+LAYOUT = Layout(lambda state, network, path: own_keys(state), (r".*\.relative_position_index",))
+"""Of the authors' file, with index tables that the network computes for itself."""
+
+
 def newcrfs(
     name: str,
     weights: str | Path | None = None,
@@ -360,8 +366,8 @@ def newcrfs(
     input_size: Sequence[int] | None = None,
 ) -> NewCrfs:
     """The model of this name; what a published file leaves open, `max_depth`, is 10 metres unless it is given."""
-    options = {"max_depth": max_depth, "input_size": input_size}
-    return build(NewCrfs, info_of(name), options, weights, own_keys, unused=[r".*\.relative_position_index"])
+    options = {"variant": name, "max_depth": max_depth, "input_size": input_size}
+    return build(NewCrfs, info_of(name), options, weights, LAYOUT)
 
 
 for _name in VARIANTS:

@@ -1,15 +1,18 @@
-"""Anyone's ONNX depth network behind the model contract; a side file says what its numbers mean.
+"""Third-party ONNX depth networks behind the model contract; a side file says what their numbers mean.
 
 `model.onnx` holds a graph but not the meaning of its output, so `model.json` beside it declares that:
 {"output": kind, "layout": "NHWC" | "NCHW", "size": [height, width]}, and where they differ from the defaults
-"output_scale": 1, "output_min": null, "range": [0, 1], "mean": [0, 0, 0], "std": [1, 1, 1], "license": text.
+"output_name": null, "output_scale": 1, "output_min": null, "range": [0, 1], "mean": [0, 0, 0], "std": [1, 1, 1],
+"license": text, "focal": null, "scale_bias": 0, "scale_spread": 0.35. Of a graph with several outputs (depth, normals,
+confidence), "output_name" says which one is the map; "focal" is the focal length over picture width at which a network
+has learned metres, the two after it say how these err, as `ModelInfo` has them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,23 +21,39 @@ import numpy as np
 import torch
 
 from avsnet.errors import MissingExtraError, ModelError
-from avsnet.models.registry import OUTPUT_KINDS, ModelInfo
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import OUTPUT_KINDS, ModelInfo
 from avsnet.models.resize import checked_image
+from avsnet.weights import weights_hash, what_else
 
 LAYOUTS = ("NCHW", "NHWC")
 DEFAULTS: dict[str, Any] = {
+    "output_name": None,
     "output_scale": 1,
     "output_min": None,
     "range": (0, 1),
     "mean": (0, 0, 0),
     "std": (1, 1, 1),
     "license": "not stated",
+    "focal": None,
+    "scale_bias": 0,
+    "scale_spread": 0.35,
 }
+_BESIDE = ("license", "focal", "scale_bias", "scale_spread")  # what the map itself does not depend on
+TYPES: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+"""What a graph may take; in whole numbers the declared range should be [0, 255]."""
+
+_LOCATION = re.compile(rb"\n\x08location\x12")  # in a graph: the key of the file in which a tensor's numbers lie
 EXAMPLE = '{"output": "disparity", "layout": "NCHW", "size": [192, 640]}'
 
 
-class OnnxDepthModel(torch.nn.Module):
-    """An ONNX network that takes one RGB image of one fixed size and returns one map of a declared kind.
+class OnnxDepthModel(DepthModel):
+    """An ONNX network that takes one RGB image of one fixed size and returns a map of a declared kind.
 
     The network sees (low + (high - low) * image - mean) / std with "range" = [low, high], so mean and std are
     in the units of the range; what it returns becomes max(raw * output_scale, output_min).
@@ -45,7 +64,7 @@ class OnnxDepthModel(torch.nn.Module):
 
     Attributes:
         info: its `ModelInfo`.
-        weights_hash: first 12 hexadecimal digits of the file's SHA-256.
+        weights_hash: of the file, of the files in which it keeps tensors, and of what is declared but the licence.
 
     Raises:
         ModelError: the file is missing or broken, a declaration is missing or wrong, or the two disagree.
@@ -67,7 +86,8 @@ class OnnxDepthModel(torch.nn.Module):
         mean, std = (np.array(declared[key], dtype=float).reshape(3, 1, 1) for key in ("mean", "std"))
         self._gain = ((high - low) / std).astype(np.float32)
         self._offset = ((low - mean) / std).astype(np.float32)
-        self.weights_hash = hashlib.sha256(self.path.read_bytes()).hexdigest()[:12]
+        meaning = {name: value for name, value in declared.items() if name not in _BESIDE}
+        self.weights_hash = weights_hash(self.path, *external_files(self.path), options=meaning)
         self.info = ModelInfo(
             name=f"onnx:{self.path.name}",
             output=self.kind,
@@ -76,8 +96,13 @@ class OnnxDepthModel(torch.nn.Module):
             source=str(self.path),
             size=self.size,
             size_multiple=None,
+            focal=declared["focal"],
+            scale_bias=float(declared["scale_bias"]),
+            scale_spread=float(declared["scale_spread"]),
         )
-        self._session = _open_session(self.path, self.layout, self.size)
+        self._session = _open_session(self.path)
+        self._output = _output_name(self.path, self._session, declared["output_name"])
+        self._type = _input_type(self.path, self._session, self.layout, self.size)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """One pass over each image; nothing is resized.
@@ -90,10 +115,11 @@ class OnnxDepthModel(torch.nn.Module):
 
         Raises:
             SampleError: no image, or one of another shape or type, or with NaN in it.
-            ModelError: the network fails, or returns anything but one finite map per image.
+            ModelError: the network fails, or returns anything but one map per image with finite numbers in it.
         """
         image = checked_image(batch, self.info)
         inputs = image.detach().cpu().float().numpy() * self._gain + self._offset
+        inputs = (np.rint(inputs) if self._type is np.uint8 else inputs).astype(self._type)
         if self.layout == "NHWC":
             inputs = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))
         # One at a time: most exported graphs have a batch of one built in.
@@ -103,15 +129,16 @@ class OnnxDepthModel(torch.nn.Module):
     def _run(self, inputs: np.ndarray) -> np.ndarray:
         """One image of the graph's layout to one map, (1, h, w) float32 in the declared unit."""
         try:
-            (raw,) = self._session.run(None, {self._session.get_inputs()[0].name: inputs})
+            (raw,) = self._session.run([self._output], {self._session.get_inputs()[0].name: inputs})
         except Exception as error:  # onnxruntime's own error types share no public base
             raise ModelError(f"{self.path}: the network fails to run ({_first_line(error)})") from None
         raw = np.asarray(raw)
+        raw = raw[None] if raw.ndim == 2 else raw
         if raw.ndim == 4 and raw.shape[0] == 1 and 1 in (raw.shape[1], raw.shape[3]):
             raw = raw[:, 0] if raw.shape[1] == 1 else raw[..., 0]
         if raw.ndim != 3 or raw.shape[0] != 1 or raw.size == 0:
             raise ModelError(f"{self.path}: output of shape {raw.shape} is no map (1, 1, h, w) or (1, h, w, 1)")
-        if not np.isfinite(raw).all():
+        if not np.isfinite(raw).any():
             raise ModelError(f"{self.path}: the output has NaN or infinite values; is it normalised as declared?")
         return np.maximum(raw.astype(np.float32) * np.float32(self.output_scale), np.float32(self.output_min))
 
@@ -124,7 +151,7 @@ def read_declaration(path: Path, entries: dict[str, Any]) -> dict[str, Any]:
         entries: as in the side file; they win over it.
 
     Returns:
-        All nine entries of the module's docstring.
+        All entries of the module's docstring.
 
     Raises:
         ModelError: a side file that is not JSON; an entry that is missing, unknown or wrong.
@@ -174,41 +201,85 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mean": (lambda v: _are_numbers(v, 3), "three numbers"),
     "std": (lambda v: _are_numbers(v, 3) and min(v) > 0, "three numbers above 0"),
     "license": (lambda v: isinstance(v, str), "a text"),
+    "focal": (lambda v: v is None or (_is_number(v) and v > 0), "a number above 0, such as 0.889, or null"),
+    "scale_bias": (lambda v: _is_number(v) and abs(v) <= 3, "a logarithm from -3 to 3"),
+    "scale_spread": (lambda v: _is_number(v) and 0.02 <= v <= 3, "a deviation of log scale, 0.02 to 3"),
+    "output_name": (lambda v: v is None or isinstance(v, str), "the name of an output, or null"),
 }
 
 
-def _open_session(path: Path, layout: str, size: tuple[int, int]) -> Any:
-    """Open the graph with onnxruntime on the CPU and hold it against the declaration."""
+def external_files(path: Path) -> list[Path]:
+    """The files beside a graph in which it keeps tensors, sorted; those that are not there are left out.
+
+    Args:
+        path: the `.onnx` file. Its format is not parsed: every entry "location" of it is looked at.
+    """
+    content = path.read_bytes()
+    names = set()
+    for found in _LOCATION.finditer(content):
+        start, length, shift = found.end(), 0, 0
+        while start < len(content):  # the length, seven bits a byte, the lowest first
+            byte, start = content[start], start + 1
+            length, shift = length | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                break
+        names.add(content[start : start + length].decode("utf-8", errors="replace"))
+    files = (path.parent / name for name in sorted(names) if name and "\0" not in name)
+    return [file for file in files if file.is_file()]
+
+
+def _open_session(path: Path) -> Any:
+    """Open the graph with onnxruntime on the CPU."""
     try:
         import onnxruntime
     except ImportError:
         raise MissingExtraError(
             f"{path}: onnx: models need onnxruntime; install avsnet[export] (pip install 'avsnet[export]')"
         ) from None
+    for file in (path, *external_files(path)):
+        if other := what_else(file):
+            raise ModelError(f"{file}: no readable ONNX graph, is {other}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what goes wrong is raised; onnxruntime need not print it as well
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own error types share no public base
         raise ModelError(f"{path}: no readable ONNX graph ({_first_line(error)})") from None
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
+
+
+def _output_name(path: Path, session: Any, declared: str | None) -> str:
+    """The output that is the map: the declared one, or the only one."""
+    names = [output.name for output in session.get_outputs()]
+    if declared is not None and declared not in names:
+        raise ModelError(f'{path}: "output_name" is {declared!r}, but the outputs are {", ".join(names)}')
+    inputs = [one.name for one in session.get_inputs()]
+    if len(inputs) != 1:
         raise ModelError(
-            f"{path}: the graph has {len(inputs)} inputs and {len(outputs)} outputs; "
-            "it must take one image and return one map"
+            f"{path}: the graph has {len(inputs)} inputs and {len(names)} outputs; it must take one image, and takes "
+            f"{', '.join(inputs) or 'nothing'}; export it with the image as its only input"
         )
-    if inputs[0].type != "tensor(float)":
-        raise ModelError(f"{path}: the input is {inputs[0].type}; it must be float32, tensor(float)")
+    if declared is None and len(names) != 1:
+        raise ModelError(
+            f"{path}: the graph has {len(inputs)} inputs and {len(names)} outputs, {', '.join(names)}; say which one "
+            f'is the map: "output_name": "{names[0] if names else ""}" in the side file, or the option output_name'
+        )
+    return declared or names[0]
+
+
+def _input_type(path: Path, session: Any, layout: str, size: tuple[int, int]) -> Any:
+    """NumPy's type for the picture, once the graph's input is found to be as declared."""
+    (one,) = session.get_inputs()
+    if one.type not in TYPES:
+        raise ModelError(f"{path}: the input is {one.type}; it must be one of {', '.join(TYPES)}")
     expected = [1, 3, *size] if layout == "NCHW" else [1, *size, 3]
-    shape = inputs[0].shape
     # A free dimension has a name, or None, in place of a number.
-    fits = len(shape) == 4 and all(not isinstance(n, int) or n == m for n, m in zip(shape, expected, strict=True))
-    if not fits:
+    free = [n if isinstance(n, int) and n > 0 else None for n in one.shape]
+    if len(free) != 4 or any(n not in (None, m) for n, m in zip(free, expected, strict=True)):
         raise ModelError(
-            f"{path}: the graph takes {shape}, but layout {layout} and size {list(size)} declare {expected}"
+            f"{path}: the graph takes {one.shape}, but layout {layout} and size {list(size)} declare {expected}"
         )
-    return session
+    return TYPES[one.type]
 
 
 def _first_line(error: Exception) -> str:

@@ -15,14 +15,19 @@ import torch.nn.functional as F
 from PIL import Image
 
 from avsnet.errors import DepthError, ImageError, SampleError
-from avsnet.models.registry import ModelInfo
+from avsnet.models.info import ModelInfo
 
 _PIL = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
 }
-_PLAIN = {"corners": ("bilinear", True), "cubic": ("bicubic", False)}
+_PLAIN = {"corners": ("bilinear", True), "linear": ("bilinear", False), "cubic": ("bicubic", False)}
+_EDGE = {"corners": "corners"}  # at the border of unknown pixels: other filters also count pixels negatively
+_ROUNDING = 1e-5  # of a sum of weights that is 1
 
 
 def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
@@ -58,7 +63,8 @@ def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
         _fitted(scale[info.fit] * side, bound, multiple, info.fit)
         for side, bound in zip((height, width), info.size, strict=True)
     )
-    return tuple(fitted)  # type: ignore[return-value]
+    rows, columns = fitted
+    return rows, columns
 
 
 def _fitted(side: float, bound: int, multiple: int, fit: str) -> int:
@@ -126,33 +132,64 @@ def to_model_input(image: np.ndarray, size: tuple[int, int], resample: str = "bi
     return resize_plain(tensor, size, resample).clamp(0.0, 1.0) if resample in _PLAIN else tensor
 
 
-def to_image_size(values: np.ndarray, size: tuple[int, int], resample: str = "bilinear") -> np.ndarray:
-    """Resize a map of any unit. Its values are mixed, so it must be dense: no holes marked by 0 or NaN.
+def unknown_pixels(values: np.ndarray, kind: str) -> np.ndarray:
+    """Where a model's map says that it does not know: bool, of the same shape.
+
+    Args:
+        values: as the model gives them.
+        kind: one of `OUTPUT_KINDS`. A depth, or a disparity up to a scale, is above 0; where a shift is open, every
+            number may be one.
+    """
+    holes = ~np.isfinite(values)
+    return holes if kind.startswith("affine") else holes | ~(values > 0.0)
+
+
+def to_image_size(
+    values: np.ndarray, size: tuple[int, int], resample: str = "bilinear", unknown: np.ndarray | None = None
+) -> np.ndarray:
+    """Resize a map of any unit. Its known values are mixed, among each other alone.
 
     Args:
         values: (h, w) float.
         size: (height, width) of the picture in pixels.
-        resample: one of `RESAMPLINGS`.
+        resample: one of `RESAMPLINGS`. A pixel that this filter would mix with an unknown one is the bilinear mean of
+            its known ones, if they have at least half of the weight.
+        unknown: (h, w) bool, of pixels that count nowhere; None: there are none.
 
     Returns:
-        (height, width) float32, same unit.
+        (height, width) float32, same unit; NaN where nothing is known.
 
     Raises:
         DepthError: the map is not two-dimensional, or is empty.
 
     >>> to_image_size(np.array([[1.0, 3.0]]), (1, 4))
     array([[1. , 1.5, 2.5, 3. ]], dtype=float32)
+    >>> to_image_size(np.array([[0.0, 3.0]]), (1, 4), unknown=np.array([[True, False]]))
+    array([[nan, nan,  3.,  3.]], dtype=float32)
     """
     if values.ndim != 2 or values.size == 0:
         raise DepthError(f"map of shape {values.shape}: give (h, w) with at least one pixel")
     values = np.ascontiguousarray(values, dtype=np.float32)
+    if unknown is None or not unknown.any():
+        return _resized(values, size, resample)
+    known = (~unknown).astype(np.float32)
+    filled = np.where(unknown, np.float32(0.0), values)
+    edge = _EDGE.get(resample, "bilinear")
+    weight, total = _resized(known, size, edge), _resized(filled, size, edge)
+    mixed = total / np.where(weight > 0.5 - _ROUNDING, weight, np.float32(np.nan))
+    share = _resized(known, size, resample)  # above 1 where an unknown pixel would count negatively
+    whole = np.maximum(np.abs(1.0 - share), 1.0 - weight) < _ROUNDING
+    return np.where(whole, _resized(filled, size, resample), mixed).astype(np.float32)
+
+
+def _resized(values: np.ndarray, size: tuple[int, int], resample: str) -> np.ndarray:
     if resample in _PLAIN:
         return resize_plain(torch.from_numpy(values)[None, None], size, resample)[0, 0].numpy()
     return np.array(Image.fromarray(values).resize(size[::-1], _PIL[resample]))  # float32 is PIL's mode F
 
 
 def resize_plain(values: torch.Tensor, size: tuple[int, int], resample: str) -> torch.Tensor:
-    """Resize (B, C, H, W) without widening the filter: "corners" (bilinear, corners aligned) or "cubic" (bicubic)."""
+    """Resize (B, C, H, W) without widening the filter: "corners", "linear" or "cubic" of `RESAMPLINGS`."""
     if tuple(values.shape[2:]) == tuple(size):
         return values
     mode, corners = _PLAIN[resample]

@@ -8,20 +8,23 @@ upstream's to 5e-6 m.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
 from avsnet.models.metric_bins.head import MetricBins
 from avsnet.models.metric_bins.log_binomial import CONSTANTS
 from avsnet.models.metric_bins.routing import RoutedMetricBins
-from avsnet.models.metric_bins.settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK
-from avsnet.models.midas.keys import UNUSED, from_published, weights_file
+from avsnet.models.metric_bins.settings import ZOEDEPTH_K, ZOEDEPTH_N, ZOEDEPTH_NK, BinSettings
+from avsnet.models.midas.keys import UNUSED, from_published
 from avsnet.models.midas.network import Midas, with_input_size
-from avsnet.models.registry import ModelInfo, create_model, register_model
+from avsnet.models.registry import create_model, register_model
 from avsnet.models.resize import checked_image
-from avsnet.weights import load_strictly, read_state_dict
 
 ENCODER = "midas_beit_large_384"
 INDOORS, STREETS = (1e-3, 10.0), (1e-3, 80.0)
@@ -54,7 +57,7 @@ K = _info("K", (384, 768), 343_793_439)
 NK = _info("NK", (384, 512), 345_073_307)
 
 
-class ZoeDepth(nn.Module):
+class ZoeDepth(DepthModel):
     """MiDaS and a head of metric bins.
 
     Args:
@@ -89,17 +92,13 @@ class ZoeDepth(nn.Module):
 @register_model(N)
 def zoedepth_n(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> ZoeDepth:
     """ZoeDepth for rooms."""
-    midas = _midas()
-    head = MetricBins(midas.channels.bottleneck, midas.channels.blocks, midas.channels.out_conv, ZOEDEPTH_N, INDOORS)
-    return _loaded(ZoeDepth(with_input_size(N, input_size), midas, head), weights)
+    return build(partial(_one_head, N, ZOEDEPTH_N, INDOORS), N, {"input_size": input_size}, weights, LAYOUT)
 
 
 @register_model(K)
 def zoedepth_k(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> ZoeDepth:
     """ZoeDepth for streets, to its true 80 m."""
-    midas = _midas()
-    head = MetricBins(midas.channels.bottleneck, midas.channels.blocks, midas.channels.out_conv, ZOEDEPTH_K, STREETS)
-    return _loaded(ZoeDepth(with_input_size(K, input_size), midas, head), weights)
+    return build(partial(_one_head, K, ZOEDEPTH_K, STREETS), K, {"input_size": input_size}, weights, LAYOUT)
 
 
 @register_model(NK)
@@ -107,6 +106,19 @@ def zoedepth_nk(
     weights: str | Path | None = None, input_size: tuple[int, int] | None = None, route_batches: bool = False
 ) -> ZoeDepth:
     """ZoeDepth for both; each picture is routed by itself, or with `route_batches` a whole batch, as upstream does."""
+    options = {"input_size": input_size, "route_batches": route_batches}
+    return build(_two_heads, NK, options, weights, LAYOUT)
+
+
+def _one_head(
+    info: ModelInfo, bins: BinSettings, depths: tuple[float, float], input_size: tuple[int, int] | None = None
+) -> ZoeDepth:
+    midas = _midas()
+    head = MetricBins(midas.channels.bottleneck, midas.channels.blocks, midas.channels.out_conv, bins, depths)
+    return ZoeDepth(with_input_size(info, input_size), midas, head)
+
+
+def _two_heads(input_size: tuple[int, int] | None = None, route_batches: bool = False) -> ZoeDepth:
     midas = _midas()
     head = RoutedMetricBins(
         midas.channels.bottleneck,
@@ -115,7 +127,7 @@ def zoedepth_nk(
         replace(ZOEDEPTH_NK, published=route_batches),
         {"nyu": INDOORS, "kitti": STREETS},
     )
-    return _loaded(ZoeDepth(with_input_size(NK, input_size), midas, head), weights)
+    return ZoeDepth(with_input_size(NK, input_size), midas, head)
 
 
 def _midas() -> Midas:
@@ -124,16 +136,16 @@ def _midas() -> Midas:
     return midas
 
 
-def _loaded(model: ZoeDepth, weights: str | Path | None) -> ZoeDepth:
-    """Load a published file or our own, strictly."""
-    if weights is None:
-        return model
-    path = weights_file(model.info, weights)
-    state = read_state_dict(path)
-    if any(key.startswith(_CORE) for key in state):
-        core = {key.removeprefix(_CORE): value for key, value in state.items() if key.startswith(_CORE)}
-        head = {f"metric_bins.{key}": value for key, value in state.items() if not key.startswith(_CORE)}
-        core = from_published(core, model.midas.state_dict())
-        state = head | {f"midas.{key}": value for key, value in core.items()}
-    load_strictly(model, state, path, unused=(*CONSTANTS, *(rf"midas\.{pattern}" for pattern in UNUSED)))
-    return model
+def _own_keys(state: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
+    """The published entries under our keys; our own stay as they are."""
+    if not any(key.startswith(_CORE) for key in state):
+        return state
+    assert isinstance(network, ZoeDepth)
+    core = {key.removeprefix(_CORE): value for key, value in state.items() if key.startswith(_CORE)}
+    head = {f"metric_bins.{key}": value for key, value in state.items() if not key.startswith(_CORE)}
+    core = from_published(core, network.midas.state_dict())
+    return head | {f"midas.{key}": value for key, value in core.items()}
+
+
+LAYOUT = Layout(_own_keys, (*CONSTANTS, *(rf"midas\.{pattern}" for pattern in UNUSED)))
+"""Of the published files, each of which is a whole network."""

@@ -27,7 +27,7 @@ from places import SHARED
 
 SIZE = (64, 96)
 ALL = [name for name in list_models() if name.startswith("avsnet_")]
-SMALL = [name for name in ALL if name.startswith(("avsnet_tiny", "avsnet_midas_small"))]
+SMALL = [name for name in ALL if name.startswith(("avsnet_tiny", "avsnet_lite0", "avsnet_midas_small"))]
 GOLDEN = SHARED / "golden"
 
 
@@ -132,6 +132,16 @@ def test_the_echo_reaches_the_decoder_where_it_is_fused_into_it_and_else_the_bin
         depth = [model(heard)["metric_depth"], model(batch(sound=False))["metric_depth"]]
         assert not torch.equal(*depth)
         assert torch.equal(*seen) == (place == "bins")
+
+
+def test_a_network_that_hears_starts_from_the_saved_one_that_sees_and_says_so(heard, tmp_path):
+    sees = tiny("avsnet_lite0_v", max_depth=12.0)
+    sees.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="gave all that sees; fresh: echo_encoder, fusion"):
+        hears = create_model("avsnet_lite0_av", weights=tmp_path, fusion="tokens")
+    assert torch.equal(hears(heard)["metric_depth"], sees(heard)["metric_depth"])
+    assert (hears.info.size, hears.metric_bins.depth_range) == (SIZE, (0.1, 12.0))
+    assert type(hears.fusion.block).__name__ == "Tokens"
 
 
 def test_the_visual_network_has_no_parts_that_hear():

@@ -217,6 +217,7 @@ def test_vit_away_from_its_training_size_equals_the_librarys(tmp_path, image):
     assert_same(library(tmp_path, config, state, absent=FINAL_NORM), model, square)
 
 
+@pytest.mark.slow
 def test_the_hybrid_equals_the_librarys(tmp_path, image):
     channels = (256, 512, 32, 48)
     sizes = {"img_size": 64, "depth": 6, "num_heads": 2}

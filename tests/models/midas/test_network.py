@@ -105,7 +105,7 @@ def test_every_network_has_the_published_size_and_says_it(name):
         model = create_model(name)
     count = sum(weight.numel() for weight in model.parameters())
     assert count == model.info.parameters
-    if name != "midas_tiny":
+    if name not in ("midas_tiny", "midas_lite0"):
         published, unused = PUBLISHED[name]
         assert count / 1e6 + unused == pytest.approx(published, abs=0.5 if isinstance(published, int) else 0.005)
     else:

@@ -7,8 +7,9 @@ from PIL import Image
 from torch import nn
 
 from avsnet.errors import OptionError, SampleError
-from avsnet.models import create_model, lite_mono, model_info
+from avsnet.models import create_model, model_info
 from avsnet.models.infer import infer
+from avsnet.models.self_supervised import lite_mono
 from avsnet.models.self_supervised.lite_mono import VARIANTS
 from places import GOLDEN
 

@@ -6,16 +6,17 @@ The pairs of the tables in "AVS-Net: Audio-Visual Scale Net for Self-supervised 
 from __future__ import annotations
 
 from avsnet.errors import ModelError
+from avsnet.models.info import ModelInfo
 from avsnet.models.midas import efficientnet, resnext, v3  # noqa: F401  registers the encoders
-from avsnet.models.registry import ModelInfo, registered
+from avsnet.models.registry import registered
 
 ENCODERS = {info.name: info for info in registered("midas_")}
 """The MiDaS networks that an AVS-Net can see with, by name."""
 
-SIZES = {"midas_tiny": (128, 192)}
+SIZES = {"midas_tiny": (128, 192), "midas_lite0": (96, 128)}
 """Default input sizes (height, width) that are not those of the encoder."""
 
-PARAMETERS = {"midas_tiny": (32_513, 537_872), "midas_small": (707_777, 5_550_544)}
+PARAMETERS = {"midas_tiny": (32_513, 537_872), "midas_lite0": (32_513, 537_872), "midas_small": (707_777, 5_550_544)}
 """Weights of the metric bins, and of what hears (bilinear fusion), beside those of the MiDaS network."""
 
 _PARAMETERS = (478_145, 35_499_984)  # beside all others, whose bottlenecks are alike
@@ -47,4 +48,7 @@ def avsnet_info(base: ModelInfo, hears: bool) -> ModelInfo:
         size_multiple=base.size_multiple,
         parameters=None if base.parameters is None else base.parameters + bins + hears * hearing,
         fit=base.fit,
+        hears=hears,
+        gives_scale=True,
+        takes_intrinsics=base.name == "midas_lite0",
     )

@@ -15,16 +15,20 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from avsnet.audio.network_input import AudioSettings, hear
+from avsnet.audio.network_input import AudioSettings
 from avsnet.errors import EchoError, OptionError, SampleError
+from avsnet.models.avsnet.camera import in_canonical_metres, zoom_of
 from avsnet.models.avsnet.echo_encoder import EchoEncoder
 from avsnet.models.avsnet.fusion import Fusion
 from avsnet.models.avsnet.names import avsnet_info, encoder_info
+from avsnet.models.contract import DepthModel
+from avsnet.models.echo_input import echo_input
 from avsnet.models.metric_bins.head import MetricBins
 from avsnet.models.metric_bins.settings import BinSettings
-from avsnet.models.midas.network import Midas, with_input_size
+from avsnet.models.midas.network import Midas, MidasFeatures, with_input_size
 from avsnet.models.registry import create_model
 from avsnet.models.resize import checked_image
+from avsnet.models.settings import settings_by_name
 from avsnet.weights import load_strictly, read_state_dict, weights_hash
 
 NARROW = {
@@ -50,7 +54,7 @@ _NARROW = 64
 
 
 class AVSNet(
-    nn.Module,
+    DepthModel,
     PyTorchModelHubMixin,
     library_name="avsnet",
     license="apache-2.0",
@@ -76,6 +80,8 @@ class AVSNet(
             it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
             is created so, as it is trained from scratch and keeps nothing of MiDaS.
         audio: `AudioSettings` by name that differ from their defaults.
+        canonical_camera: whether metres and ranges are divided by the camera's zoom before they are learned, see
+            `avsnet.models.avsnet.camera`, so that one network serves every camera.
 
     Attributes:
         info: its `ModelInfo`.
@@ -101,6 +107,7 @@ class AVSNet(
         fusion_output: str = "residual",
         fuse_into: str = "bins",
         audio: dict[str, Any] | None = None,
+        canonical_camera: bool = False,
     ) -> None:
         super().__init__()
         if fuse_into not in PLACES:
@@ -111,23 +118,23 @@ class AVSNet(
         self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
-        self.midas: Midas = create_model(encoder)  # type: ignore[assignment]
-        channels = self.midas.channels
+        self.info = replace(self.info, takes_intrinsics=canonical_camera)
+        midas = create_model(encoder)
+        assert isinstance(midas, Midas)
+        self.midas, channels = midas, midas.channels
         narrow = NARROW if channels.bottleneck <= _NARROW else {}
         self.metric_bins = MetricBins(
             channels.bottleneck,
             channels.blocks,
             channels.out_conv,
-            _settings(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
+            settings_by_name(BinSettings, "bins", narrow | (bins or {}) | {"n_bins": n_bins}),
             (min_depth, max_depth),
         )
         self.metric_bins.spread_seeds()
-        self.audio: AudioSettings | None = None
         width = None
-        self.echo_dropout = 0.0
         if fusion != "none":
             width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
-            self.audio = _settings(AudioSettings, "audio", audio or {})
+            self.audio = settings_by_name(AudioSettings, "audio", audio or {})
             self.echo_dropout = echo_dropout
             self.fuse_into = fuse_into
             self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
@@ -146,7 +153,8 @@ class AVSNet(
         Args:
             batch: `image` (B, 3, H, W) float 0..1 RGB of a size that is legal by `info`; and, for a network that
                 hears, `waveform` (B, 2, N) with its `sample_rate` in hertz, or `echo` (B, 2, F, T), the spectrogram as
-                `audio` makes it. A network trained with echo dropout also runs without them.
+                `audio` makes it. A network trained with echo dropout also runs without them. One with a canonical
+                camera takes `intrinsics` (B, 3, 3), pixels of this picture; None assumes a field of view of 70 degrees.
 
         Returns:
             `metric_depth` (B, 1, h, w) metres; `bin_centers` (B, K, h, w) and `seed_centers` (B, K, H/32, W/32)
@@ -157,18 +165,18 @@ class AVSNet(
             EchoError: a recording without a direct sound, for a network that needs it.
         """
         image = checked_image(batch, self.info)
+        zoom = zoom_of(batch.get("intrinsics"), image) if self.info.takes_intrinsics else None
         if self.audio is None:
             features = self.midas.features(image)
-            return self.metric_bins(features.bottleneck, features.blocks, features.out_conv, features.disparity)
-        echo, heard = self._listen(batch, image)
+            return self._measure(features.bottleneck, features, zoom)
+        echo, heard = self._listen(batch, image, zoom)
         if self.fuse_into == "decoder":
             features = self.midas.features(image, lambda x: self.fusion(x, echo))
             bottleneck = features.bottleneck
         else:
             features = self.midas.features(image)
             bottleneck = self.fusion(features.bottleneck, echo)
-        outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
-        return outputs | {"heard": heard}
+        return self._measure(bottleneck, features, zoom) | {"heard": heard}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The parameters by how ZoeDepth's training sets their learning rates.
@@ -180,36 +188,37 @@ class AVSNet(
         rest = [weight for name, weight in self.named_parameters() if not name.startswith("midas.")]
         return groups | {"rest": rest}
 
-    def _listen(self, batch: dict[str, Any], image: Tensor) -> tuple[Tensor, Tensor]:
+    def _measure(self, bottleneck: Tensor, features: MidasFeatures, zoom: Tensor | None) -> dict[str, Tensor]:
+        """The outputs of `forward`; all of the bins' are metres, of the canonical camera or of the picture's own."""
+        outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
+        return outputs if zoom is None else {key: values * zoom[:, None, None, None] for key, values in outputs.items()}
+
+    def _listen(self, batch: dict[str, Any], image: Tensor, zoom: Tensor | None) -> tuple[Tensor, Tensor]:
         """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
         assert self.audio is not None
         count, (height, width) = len(image), image.shape[2:]
         size = (height, width)
         null = getattr(self.echo_encoder, "null", None)
         weight = self.echo_encoder.embed.weight
-        if batch.get("echo") is not None:
-            echo = self._checked_echo(batch["echo"], count, size)
-            heard = torch.ones(count, dtype=torch.bool, device=image.device)
-        elif batch.get("waveform") is not None:
-            if batch.get("sample_rate") is None:
-                raise SampleError("batch: 'waveform' has no 'sample_rate' beside it; give it in hertz, such as 44100")
-            with torch.no_grad():
-                echo, heard = hear(batch["waveform"], batch["sample_rate"], self.audio, size)
-            if len(echo) != count:
-                raise SampleError(f"batch: 'waveform' has {len(echo)} rows and 'image' {count}; give as many")
-        elif null is None:
-            raise SampleError(
-                f"batch: {self.info.name} needs a sound, 'waveform' with 'sample_rate', or 'echo'; trained with "
-                "echo_dropout it would also run without, and the network of the same name with _v sees only"
-            )
-        else:
+        echo, heard = echo_input(batch, self.audio, size)
+        if echo is None or heard is None:
+            if null is None:
+                raise SampleError(
+                    f"batch: {self.info.name} needs a sound, 'waveform' with 'sample_rate', or 'echo'; trained with "
+                    "echo_dropout it would also run without, and the network of the same name with _v sees only"
+                )
             return null.expand(count, *self._token_axis(), -1), image.new_zeros(count, dtype=torch.bool)
+        if len(echo) != count:
+            given = "waveform" if batch.get("echo") is None else "echo"
+            raise SampleError(f"batch: {given!r} has {len(echo)} rows and 'image' {count}; give as many")
         if null is None and not heard.all():
             row = int((~heard).nonzero()[0])
             raise EchoError(
                 f"row {row}: no echo in this recording (silent, no direct sound, or it ends within 10 ms of it); "
                 f"{self.info.name} was built without echo_dropout and cannot do without"
             )
+        if zoom is not None:
+            echo = in_canonical_metres(echo, zoom, (self.audio.align_to or 0) / self.audio.hop_length)
         encoded = self.echo_encoder(echo.to(weight.dtype))
         if null is not None:
             kept = heard
@@ -220,15 +229,6 @@ class AVSNet(
 
     def _token_axis(self) -> tuple[int, ...]:
         return (self.echo_encoder.cells[1],) if self.echo_encoder.tokens else ()
-
-    def _checked_echo(self, echo: Any, count: int, size: tuple[int, int]) -> Tensor:
-        assert self.audio is not None
-        own = (1 + self.audio.n_fft // 2, 1 + self.audio.samples // self.audio.hop_length)
-        wanted = (count, 2, *(size if self.audio.resize == "rgb" else own))
-        if not isinstance(echo, Tensor) or not echo.is_floating_point() or tuple(echo.shape) != wanted:
-            found = tuple(echo.shape) if isinstance(echo, Tensor) else type(echo).__name__
-            raise SampleError(f"batch: 'echo' is {found}, wanted floats {wanted} as this network's settings make it")
-        return echo
 
     def _save_pretrained(self, save_directory: Path) -> None:
         from safetensors.torch import save_file
@@ -251,13 +251,5 @@ class AVSNet(
         state = read_state_dict(path)
         model = cls(**options)
         load_strictly(model, state, path)
-        model.weights_hash = weights_hash(path)  # type: ignore[assignment]
+        model.weights_hash = weights_hash(path)
         return model.to(map_location).eval()
-
-
-def _settings(kind: Any, option: str, values: dict[str, Any]) -> Any:
-    """A dataclass of settings from a dict, whose unknown entries are named."""
-    unknown = [name for name in values if name not in kind.__dataclass_fields__]
-    if unknown:
-        raise OptionError(f"{option}: no setting {unknown[0]!r}; there are {', '.join(kind.__dataclass_fields__)}")
-    return kind(**values)

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from avsnet.errors import ModelError, OptionError
-from avsnet.models.avsnet.names import ENCODERS, avsnet_info
+from avsnet.models.avsnet.names import ENCODERS, avsnet_info, encoder_info
 from avsnet.models.avsnet.network import WEIGHTS, AVSNet
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import Layout, build
 from avsnet.models.metric_bins.log_binomial import CONSTANTS
+from avsnet.models.midas.imagenet import load_imagenet
 from avsnet.models.midas.keys import load_midas_state
-from avsnet.models.registry import ModelInfo, register_model
-from avsnet.weights import find_weights, load_strictly, read_state_dict
+from avsnet.models.registry import register_model
+from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
+
+_HEARING = ("fusion", "echo_width", "echo_front", "echo_dropout", "fusion_output", "fuse_into", "audio")
+"""Options of the parts that hear, of which the configuration of a network that only sees knows nothing."""
 
 
 def load_folder(folder: str | Path, **options: Any) -> AVSNet:
@@ -39,7 +45,8 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
     for name in ("bins", "audio"):
         if name in options:
             options[name] = {**(config.get(name) or {}), **options[name]}
-    return AVSNet.from_pretrained(folder, **{"encoder": config["encoder"], **options})
+    info = avsnet_info(encoder_info(config["encoder"]), config["fusion"] != "none")
+    return build(AVSNet, info, options, folder, Layout()).eval()
 
 
 def folder_config(folder: str | Path) -> dict[str, Any]:
@@ -91,9 +98,14 @@ def _create(
     fusion_output: str | None = None,
     fuse_into: str | None = None,
     audio: dict[str, Any] | None = None,
+    canonical_camera: bool | None = None,
+    imagenet: str | Path | None = None,
 ) -> AVSNet:
-    """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default."""
-    given = {key: value for key, value in locals().items() if key not in ("base", "hears", "weights")}
+    """An AVS-Net by its registered name; an option that is None is as in the weights' folder, or the default.
+
+    With `imagenet`, a file or "installed", training starts from that encoder.
+    """
+    given = {key: value for key, value in locals().items() if key not in ("base", "hears", "weights", "imagenet")}
     options = {key: value for key, value in given.items() if value is not None}
     name = avsnet_info(base, hears).name
     if not hears and options.get("fusion", "none") != "none":
@@ -103,10 +115,16 @@ def _create(
     fresh: dict[str, Any] = {
         "fusion": "bilinear" if hears else "none",
         "fuse_into": "decoder" if base is ENCODERS["midas_tiny"] else "bins",
+        "canonical_camera": base is ENCODERS["midas_lite0"],
     }
     fresh |= options
+    if imagenet is not None and (weights is not None or base is not ENCODERS["midas_lite0"]):
+        raise OptionError(f"{name}: imagenet {imagenet} is for fresh weights of avsnet_lite0_av and _v; leave it out")
     if weights is None:
-        return AVSNet(base.name, **fresh)
+        started = AVSNet(base.name, **fresh)
+        if imagenet is not None:
+            load_imagenet(started.midas.pretrained, imagenet)
+        return started
     if weights == "default":
         found = find_weights(name)
         if found is None:
@@ -117,12 +135,31 @@ def _create(
         weights = found
     path = Path(weights)
     if not path.is_dir():
-        return _from_published(AVSNet(base.name, **fresh), path)
+        started = _from_published(AVSNet(base.name, **fresh), path)
+        started.weights_hash = weights_hash(path, options=fresh)
+        return started
     config = folder_config(path)
     saved = f"{config['encoder']} with fusion {config['fusion']}"
+    if hears and config["encoder"] == base.name and config["fusion"] == "none":
+        return _from_visual(base, options, path)
     if config["encoder"] != base.name or (config["fusion"] != "none") != hears:
         raise ModelError(f"{path}: holds an AVS-Net on {saved}, which is not {name}; create it by its own name")
     return load_folder(path, **options)
+
+
+def _from_visual(base: ModelInfo, given: dict[str, Any], path: Path) -> AVSNet:
+    """Start a network that hears from the saved one that only sees; the parts that hear stay fresh, and that is said.
+
+    As the gate of a residual fusion starts at zero, its metres are at first those of the saved network.
+    """
+    seen, state = folder_config(path), read_state_dict(path / WEIGHTS)
+    kept = {key: value for key, value in seen.items() if key not in _HEARING}
+    model = AVSNet(**{"fusion": "bilinear", **kept, **given, "encoder": base.name})
+    fresh = {key: value for key, value in model.state_dict().items() if key.startswith(("echo_encoder.", "fusion."))}
+    load_strictly(model, state | fresh, path)
+    model.weights_hash = weights_hash(path / WEIGHTS, options=given)
+    warnings.warn(f"{path}: gave all that sees; fresh: echo_encoder, fusion", stacklevel=2)
+    return model.eval()
 
 
 def _from_published(model: AVSNet, path: Path) -> AVSNet:

@@ -1,16 +1,25 @@
-"""MiDaS v2.1 small (Ranftl et al. 2020), and a tiny network of its shape to train from scratch."""
+"""MiDaS v2.1 small (Ranftl et al. 2020), and two of its shape to train: one from ImageNet's weights, one from scratch.
+
+The latter two have a sixth of its weights.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from avsnet.errors import OptionError
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import build
 from avsnet.models.midas.decoder import MidasDecoder
-from avsnet.models.midas.keys import load_midas
+from avsnet.models.midas.imagenet import load_imagenet
+from avsnet.models.midas.keys import LAYOUT
 from avsnet.models.midas.network import IMAGENET, Midas, with_input_size
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.registry import register_model
 
 SMALL = ModelInfo(
     "midas_small",
@@ -35,6 +44,11 @@ TINY = ModelInfo(
     size=(192, 256),
     size_multiple=32,
     parameters=3_671_217,
+)
+LITE0 = replace(
+    TINY,
+    name="midas_lite0",
+    source="this project; the shape of MiDaS v2.1 small on EfficientNet-Lite0 as it was trained on ImageNet",
 )
 
 
@@ -70,15 +84,37 @@ class LiteEfficientNet(nn.Module):
 @register_model(SMALL)
 def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """MiDaS v2.1 small."""
+    return build(_small, SMALL, {"input_size": input_size}, weights, LAYOUT)
+
+
+def _small(input_size: tuple[int, int] | None = None) -> Midas:
     encoder = LiteEfficientNet("tf_efficientnet_lite3")
     decoder = MidasDecoder(encoder.channels, (64, 128, 256, 512), (32, 32), head_corners=False)
-    return load_midas(Midas(with_input_size(SMALL, input_size), encoder, decoder, IMAGENET), weights)
+    return Midas(with_input_size(SMALL, input_size), encoder, decoder, IMAGENET)
 
 
 @register_model(TINY)
 def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """The shape of MiDaS v2.1 small with a sixth of its weights, for training from scratch."""
-    encoder = LiteEfficientNet("efficientnet_lite0")
+    return build(partial(_lite, TINY, "efficientnet_lite0"), TINY, {"input_size": input_size}, weights, LAYOUT)
+
+
+@register_model(LITE0)
+def midas_lite0(
+    weights: str | Path | None = None,
+    input_size: tuple[int, int] | None = None,
+    imagenet: str | Path | None = None,
+) -> Midas:
+    """The same on an encoder whose padding is that of the published ImageNet weights, `imagenet`."""
+    if weights is not None and imagenet is not None:
+        raise OptionError(f"{LITE0.name}: give weights or imagenet, not both")
+    built = build(partial(_lite, LITE0, "tf_efficientnet_lite0"), LITE0, {"input_size": input_size}, weights, LAYOUT)
+    if imagenet is not None:
+        load_imagenet(built.pretrained, imagenet)
+    return built
+
+
+def _lite(base: ModelInfo, name: str, input_size: tuple[int, int] | None = None) -> Midas:
+    encoder = LiteEfficientNet(name)
     decoder = MidasDecoder(encoder.channels, (32, 48, 64, 64), (32, 16), head_corners=False)
-    info = with_input_size(TINY, input_size)
-    return load_midas(Midas(info, encoder, decoder, IMAGENET, channels_last=True), weights)
+    return Midas(with_input_size(base, input_size), encoder, decoder, IMAGENET, channels_last=True)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from torch import Tensor, nn
 
-from avsnet.models.registry import ModelInfo
-from avsnet.weights import default_weights, load_strictly, read_state_dict
+from avsnet.models.load import Layout
+from avsnet.weights import load_strictly
 
 UNUSED = (
     r"pretrained\.model\.(norm|fc_norm|head|proj_head)\..+",
@@ -22,28 +21,6 @@ UNUSED = (
 )
 """Whole names of entries that some files hold and others lack: the backbone's final norm and classifier, which are
 never run, and index tables, which a network computes for itself."""
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def load_midas(model: Network, weights: str | Path | None) -> Network:
-    """Load weights in the published layout, strictly.
-
-    Args:
-        model: a `Midas`; carries its `ModelInfo` as `info`.
-        weights: None leaves the model as it is; "default"; a file; or a folder with a `model.safetensors`.
-
-    Returns:
-        The model.
-
-    Raises:
-        ModelError: the file is not there, damaged, or not of this network.
-    """
-    if weights is None:
-        return model
-    path = weights_file(model.info, weights)  # type: ignore[arg-type]
-    load_midas_state(model, read_state_dict(path), path)
-    return model
 
 
 def load_midas_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
@@ -58,12 +35,6 @@ def load_midas_state(model: nn.Module, state: Mapping[str, Tensor], source: str 
         ModelError: they are not of this network; it is as it was.
     """
     load_strictly(model, from_published(state, model.state_dict()), source, unused=UNUSED)
-
-
-def weights_file(info: ModelInfo, weights: str | Path) -> Path:
-    """The file that `weights` of `create_model` means for a model."""
-    path = default_weights(info.name, info.published) if weights == "default" else Path(weights)
-    return path / "model.safetensors" if path.is_dir() else path
 
 
 def from_published(state: Mapping[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
@@ -96,3 +67,7 @@ def _next_vit(state: Mapping[str, Tensor], own: Collection[str]) -> dict[str, Te
     kept = [key for key in state if not any(re.fullmatch(pattern, key) for pattern in UNUSED)]
     names = dict(zip((key for key in kept if key.startswith("pretrained.model.")), backbone, strict=False))
     return {names.get(key, key): state[key] for key in kept}
+
+
+LAYOUT = Layout(lambda state, network, path: from_published(state, network.state_dict()), UNUSED)
+"""Of the published files, each of which is a whole network."""

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from avsnet.errors import OptionError
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
 from avsnet.models.midas.decoder import MidasDecoder
-from avsnet.models.registry import ModelInfo
 from avsnet.models.resize import checked_image
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,7 +49,7 @@ class MidasChannels(NamedTuple):
     blocks: tuple[int, int, int, int]
 
 
-class Midas(nn.Module):
+class Midas(DepthModel):
     """An encoder and the decoder that fits it.
 
     Args:

@@ -7,10 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import build
 from avsnet.models.midas.decoder import MidasDecoder
-from avsnet.models.midas.keys import load_midas
+from avsnet.models.midas.keys import LAYOUT
 from avsnet.models.midas.network import IMAGENET, Midas, with_input_size
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.registry import register_model
 
 INFO = ModelInfo(
     "midas_v21_large",
@@ -51,7 +53,11 @@ class ResNeXt(nn.Module):
 @register_model(INFO)
 def midas_v21_large(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """MiDaS v2.1, the large one."""
+    return build(_v21_large, INFO, {"input_size": input_size}, weights, LAYOUT)
+
+
+def _v21_large(input_size: tuple[int, int] | None = None) -> Midas:
     decoder = MidasDecoder(
         (256, 512, 1024, 2048), (256,) * 4, (128, 32), project=False, head_corners=False, rectified=True
     )
-    return load_midas(Midas(with_input_size(INFO, input_size), ResNeXt(), decoder, IMAGENET), weights)
+    return Midas(with_input_size(INFO, input_size), ResNeXt(), decoder, IMAGENET)

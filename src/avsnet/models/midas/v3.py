@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from avsnet.models.info import ModelInfo
+from avsnet.models.load import build
 from avsnet.models.midas.decoder import MidasDecoder
-from avsnet.models.midas.keys import load_midas
+from avsnet.models.midas.keys import LAYOUT
 from avsnet.models.midas.network import HALF, Midas, with_input_size
 from avsnet.models.midas.stages import StagesEncoder
 from avsnet.models.midas.vit import BeitEncoder, VitEncoder
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.registry import register_model
 
 DPT = "Ranftl et al., Vision Transformers for Dense Prediction (2021), MiDaS v3.0"
 V31 = "Birkl et al., MiDaS v3.1: A Model Zoo for Robust Monocular Relative Depth Estimation (2023)"
@@ -37,7 +39,7 @@ NEXT_VIT = partial(StagesEncoder, "nextvit_large")
 
 
 def _register(
-    name: str, file: str, parameters: int, build: Callable[[], Any], side: int = 384, square: bool = False
+    name: str, file: str, parameters: int, encoder: Callable[[], Any], side: int = 384, square: bool = False
 ) -> ModelInfo:
     """Register one network; `square` ones take one size only, whatever the picture's aspect."""
     release, paper = ("v3", DPT) if "dpt_" in name else ("v3_1", V31)
@@ -56,11 +58,14 @@ def _register(
         published=f"https://github.com/isl-org/MiDaS/releases/download/{release}/{file}",
     )
 
+    def network(input_size: tuple[int, int] | None = None) -> Midas:
+        sees = encoder()
+        decoder = MidasDecoder(sees.channels, (WIDTH,) * 4, HEAD)
+        return Midas(with_input_size(info, input_size), sees, decoder, HALF)
+
     @register_model(info)
     def create(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
-        encoder = build()
-        decoder = MidasDecoder(encoder.channels, (WIDTH,) * 4, HEAD)
-        return load_midas(Midas(with_input_size(info, input_size), encoder, decoder, HALF), weights)
+        return build(network, info, {"input_size": input_size}, weights, LAYOUT)
 
     return info
 

@@ -20,9 +20,10 @@ from timm.models.xcit import XCA, PositionalEncodingFourier
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError, OptionError
-from avsnet.models.registry import ModelInfo, register_model
-from avsnet.models.self_supervised.checkpoint import PROFILER, build, sized
+from avsnet.models.info import ModelInfo
+from avsnet.models.registry import register_model
 from avsnet.models.self_supervised.monodepth2 import DisparityNetwork, SkipDecoder, normalised
+from avsnet.models.self_supervised.start import PROFILER, family_layout, sized, start
 from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH
 from avsnet.weights import load_strictly, read_state_dict
 
@@ -132,8 +133,8 @@ class LiteMono(DisparityNetwork):
             ModelError: not the weights of this variant.
         """
         variant = self.info.name
-        unused = [r"(head|norm).*", *_unused_norms(variant), *PROFILER]
-        load_strictly(self.encoder, _of_variant(read_state_dict(path), path, variant), path, unused=unused)
+        unused = [r"(head|norm).*", *_unused_norms(variant), PROFILER]
+        load_strictly(self.encoder, _of_variant(read_state_dict(path), self, path), path, unused=unused)
 
 
 class LiteMonoEncoder(nn.Module):
@@ -274,8 +275,9 @@ def _unused_norms(variant: str) -> list[str]:
     return [rf"(encoder\.)?stages\.{stage}\.[0-{n - 1}]\.norm\..*" for stage, n in enumerate(counts)]
 
 
-def _of_variant(state: dict[str, Tensor], path: str | Path, name: str) -> dict[str, Tensor]:
+def _of_variant(state: dict[str, Tensor], network: LiteMono, path: str | Path) -> dict[str, Tensor]:
     """The entries as they are, unless they look like those of another variant."""
+    name = network.info.name
     widths = [len(value) for key, value in state.items() if key.endswith("stem2.0.conv.weight")]
     blocks = {found[1] for key in state if (found := _LAST_STAGE.match(key))}
     for other, variant in VARIANTS.items():
@@ -296,15 +298,9 @@ def _create(
 ) -> LiteMono:
     """One variant; `imagenet` is its encoder to start training from, in place of `weights`."""
     options = {"variant": variant, "input_size": input_size, "dilations": dilations, "drop_path": drop_path}
-    return build(
-        LiteMono,
-        _info(variant),
-        options | {"min_depth": min_depth, "max_depth": max_depth},
-        weights,
-        imagenet,
-        unused=[*_unused_norms(variant), *PROFILER],
-        adapt=partial(_of_variant, name=variant),
-    )
+    options |= {"min_depth": min_depth, "max_depth": max_depth}
+    layout = family_layout(*_unused_norms(variant), own_keys=_of_variant)
+    return start(LiteMono, _info(variant), options, weights, imagenet, layout)
 
 
 for _name in VARIANTS:

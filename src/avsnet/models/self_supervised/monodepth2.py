@@ -18,9 +18,11 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from avsnet.errors import SampleError
-from avsnet.models.registry import ModelInfo, register_model
+from avsnet.models.contract import DepthModel
+from avsnet.models.info import ModelInfo
+from avsnet.models.registry import register_model
 from avsnet.models.resize import checked_image
-from avsnet.models.self_supervised.checkpoint import PROFILER, build, sized
+from avsnet.models.self_supervised.start import family_layout, sized, start
 from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH, inverse_depth
 from avsnet.weights import load_strictly, read_state_dict
 
@@ -39,7 +41,11 @@ INFO = ModelInfo(
 )
 
 
-class DisparityNetwork(nn.Module, PyTorchModelHubMixin):
+CLASSIFIER = r"encoder\.encoder\.fc\.(weight|bias)"
+"""Of ImageNet's classes, which published files hold and no network runs."""
+
+
+class DisparityNetwork(DepthModel, PyTorchModelHubMixin):
     """What the family shares: a picture through an encoder and a decoder to disparities of several scales.
 
     Args:
@@ -262,6 +268,5 @@ def monodepth2(
     max_depth: float | None = None,
 ) -> Monodepth2:
     """Monodepth2; `imagenet` is a ResNet-18 to start training from, in place of `weights`."""
-    unused = [r"encoder\.encoder\.fc\.(weight|bias)", *PROFILER]
     options = {"input_size": input_size, "min_depth": min_depth, "max_depth": max_depth}
-    return build(Monodepth2, INFO, options, weights, imagenet, unused=unused)
+    return start(Monodepth2, INFO, options, weights, imagenet, family_layout(CLASSIFIER))

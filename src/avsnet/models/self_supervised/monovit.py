@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError
-from avsnet.models.registry import ModelInfo, register_model
-from avsnet.models.self_supervised.checkpoint import PROFILER, build, sized
+from avsnet.models.info import ModelInfo
+from avsnet.models.registry import register_model
 from avsnet.models.self_supervised.monodepth2 import DisparityNetwork, reflection_conv, reflection_elu, twice
 from avsnet.models.self_supervised.mpvit import STEM, WIDTHS, MPViT
+from avsnet.models.self_supervised.start import PROFILER, family_layout, sized, start
 from avsnet.view_synthesis import MAX_DEPTH, MIN_DEPTH
 from avsnet.weights import load_strictly, read_state_dict
 
@@ -73,8 +74,8 @@ class MonoViT(DisparityNetwork):
         Raises:
             ModelError: not the weights of an MPViT-small.
         """
-        state = _canonical(read_state_dict(path), path)
-        load_strictly(self.encoder, state, path, unused=[r"cls_head\..*", *PROFILER])
+        state = _canonical(read_state_dict(path), self, path)
+        load_strictly(self.encoder, state, path, unused=[r"cls_head\..*", PROFILER])
 
 
 class GridDecoder(nn.Module):
@@ -187,7 +188,7 @@ _SHARED = re.compile(
 _NUMBERED = re.compile(r"decoder\.decoder\.(\d+)\.(.+)")
 
 
-def _canonical(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+def _canonical(state: dict[str, Tensor], network: nn.Module, path: str | Path) -> dict[str, Tensor]:
     """The entries without those that say a second time, under another name, what is there already.
 
     Raises:
@@ -219,6 +220,6 @@ def monovit(
     max_depth: float | None = None,
 ) -> MonoViT:
     """MonoViT; `imagenet` is an MPViT-small to start training from, in place of `weights`."""
-    unused = [r"decoder\.convs\.X_0[0-3]_Conv_0\..*", *PROFILER]
     options = {"input_size": input_size, "drop_path": drop_path, "min_depth": min_depth, "max_depth": max_depth}
-    return build(MonoViT, INFO, options, weights, imagenet, unused=unused, adapt=_canonical)
+    layout = family_layout(r"decoder\.convs\.X_0[0-3]_Conv_0\..*", own_keys=_canonical)
+    return start(MonoViT, INFO, options, weights, imagenet, layout)

@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from avsnet.models.self_supervised.checkpoint import PROFILER, read_checkpoint
-from avsnet.models.self_supervised.monodepth2 import ResNet18, channels_last
+from avsnet.models.load import Layout, read_checkpoint
+from avsnet.models.self_supervised.monodepth2 import CLASSIFIER, ResNet18, channels_last
+from avsnet.models.self_supervised.start import PROFILER
 from avsnet.weights import load_strictly
 
-POSE_FILES = {"encoder": "pose_encoder.pth", "decoder": "pose.pth"}
-"""Part of the network -> its file in a published folder of a training run."""
+LAYOUT = Layout(unused=(CLASSIFIER, PROFILER), parts={"encoder": "pose_encoder.pth", "decoder": "pose.pth"})
+"""A published folder of a training run, or one file with both parts."""
 
 POSE_FILE = "pose.safetensors"
 """The whole network, in the `model` folder of a run of ours."""
@@ -60,8 +61,8 @@ class PoseNetwork(nn.Module):
             ModelError: not the weights of a pose network; names what is missing.
         """
         ours = Path(path) / POSE_FILE
-        state = read_checkpoint(ours if ours.is_file() else path, POSE_FILES).state
-        load_strictly(self, state, path, unused=[r"encoder\.encoder\.fc\.(weight|bias)", *PROFILER])
+        state = read_checkpoint(ours if ours.is_file() else path, LAYOUT).state
+        load_strictly(self, state, path, unused=LAYOUT.unused)
 
 
 class PoseDecoder(nn.Module):
