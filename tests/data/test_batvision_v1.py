@@ -9,9 +9,9 @@ from PIL import Image
 
 from avsnet.audio.chirp import sweep
 from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.range_axis import AS_RECORDED, BATVISION_AXIS, RangeAxis
 from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_v1 import BatVisionV1
-from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.sample import check_sample
 from avsnet.errors import DataError, OptionError
 
@@ -57,7 +57,7 @@ def unreadable(root: Path, message: str, **options) -> None:
 
 
 def test_a_whole_row_keeps_the_contract(tmp_path):
-    data = BatVisionV1(tree(tmp_path), spectrogram=SpectrogramSettings(samples=SAMPLES, size=(32, 32)))
+    data = BatVisionV1(tree(tmp_path), spectrogram=SpectrogramSettings(samples=BATVISION_AXIS.samples, size=(32, 32)))
     check_sample(data[0])
     assert data[0]["id"] == f"{DAY}/{TIME}" and data[0]["notes"] == ""
     assert data[0]["image"].shape == (3, HEIGHT, WIDTH) and data[0]["echo"].shape == (2, 32, 32)
@@ -102,21 +102,21 @@ def test_depth_over_the_cap_is_clipped_only_on_request(tmp_path):
 def test_the_blank_head_is_aligned_away_unless_the_original_settings_are_wanted(tmp_path):
     root = tree(tmp_path)
     aligned = BatVisionV1(root)[0]["waveform"].numpy()
-    assert aligned.shape == (2, SAMPLES) and abs(direct_sound(aligned) - DIRECT_AT) <= 1
-    assert (aligned[:, 4410 - 975 + DIRECT_AT + 1 :] == 0.0).all()
-    raw = BatVisionV1(root, align=None, samples=None)[0]["waveform"].numpy()
+    assert aligned.shape == (2, BATVISION_AXIS.samples) and abs(direct_sound(aligned) - BATVISION_AXIS.align) <= 1
+    assert (aligned[:, 4410 - 975 + BATVISION_AXIS.align + 1 :] == 0.0).all()
+    raw = BatVisionV1(root, axis=AS_RECORDED)[0]["waveform"].numpy()
     np.testing.assert_array_equal(raw, recording().astype(np.float32))
 
 
 @pytest.mark.parametrize(("name", "shape"), [("v1", (2, 257, 1 + 4410 // 16)), ("v1_window", (2, 257, 201))])
 def test_the_original_settings_have_their_published_shapes(tmp_path, name, shape):
-    data = BatVisionV1(tree(tmp_path), align=None, samples=None, spectrogram=ORIGINAL_SETTINGS[name])
+    data = BatVisionV1(tree(tmp_path), axis=AS_RECORDED, spectrogram=ORIGINAL_SETTINGS[name])
     assert data[0]["echo"].shape == shape
 
 
 def test_a_late_direct_sound_may_be_put_later_without_losing_the_end(tmp_path):
     root = tree(tmp_path)
-    kept = BatVisionV1(root, align=2000, samples=None)[0]["waveform"].numpy()
+    kept = BatVisionV1(root, axis=RangeAxis(None, 2000))[0]["waveform"].numpy()
     shift = kept.shape[1] - 4410
     assert abs(shift - (2000 - 975)) <= 1
     np.testing.assert_array_equal(kept[:, shift:], recording().astype(np.float32))
@@ -125,7 +125,7 @@ def test_a_late_direct_sound_may_be_put_later_without_losing_the_end(tmp_path):
 @pytest.mark.parametrize(("dtype", "full"), [(np.int16, 2**15), (np.int32, 2**31)])
 def test_whole_numbers_are_divided_by_their_full_scale(tmp_path, dtype, full):
     root = tree(tmp_path, ears=(recording() * full).astype(dtype))
-    sample = BatVisionV1(root, align=None, samples=None)[0]
+    sample = BatVisionV1(root, axis=AS_RECORDED)[0]
     check_sample(sample)
     np.testing.assert_allclose(sample["waveform"], recording(), atol=1.5 / 2**15)
 
@@ -134,14 +134,14 @@ def test_whole_numbers_are_divided_by_their_full_scale(tmp_path, dtype, full):
 def test_samples_in_unknown_units_are_refused_until_their_full_scale_is_given(tmp_path, dtype):
     root = tree(tmp_path, ears=(recording() * 2**15).astype(dtype))
     unreadable(root, "give full_scale")
-    scaled = BatVisionV1(root, align=None, samples=None, full_scale=32768)[0]
+    scaled = BatVisionV1(root, axis=AS_RECORDED, full_scale=32768)[0]
     np.testing.assert_allclose(scaled["waveform"], recording(), atol=1.5 / 2**15)
 
 
 def test_floats_that_overshoot_a_little_are_clipped_and_said(tmp_path):
     ears = recording() * 2.4
     assert 1.0 < np.abs(ears).max() < 1.5
-    sample = BatVisionV1(tree(tmp_path, ears=ears), align=None, samples=None)[0]
+    sample = BatVisionV1(tree(tmp_path, ears=ears), axis=AS_RECORDED)[0]
     check_sample(sample)
     assert sample["notes"] == "float audio beyond 1, clipped"
     np.testing.assert_array_equal(sample["waveform"], ears.clip(-1.0, 1.0).astype(np.float32))
@@ -149,7 +149,7 @@ def test_floats_that_overshoot_a_little_are_clipped_and_said(tmp_path):
 
 def test_ears_of_unequal_length_are_cut_to_the_shorter_and_said(tmp_path):
     left, right = recording()
-    sample = BatVisionV1(tree(tmp_path, ears=(left, right[:4000])), align=None, samples=None)[0]
+    sample = BatVisionV1(tree(tmp_path, ears=(left, right[:4000])), axis=AS_RECORDED)[0]
     assert sample["notes"] == "ears of unequal length, cut to the shorter"
     np.testing.assert_array_equal(sample["waveform"], recording()[:, :4000].astype(np.float32))
 
@@ -170,8 +170,8 @@ def test_a_recording_that_is_none_is_an_unreadable_row(tmp_path, ears, message):
 
 
 def test_silence_is_readable_where_nothing_is_aligned(tmp_path):
-    sample = BatVisionV1(tree(tmp_path, ears=np.zeros((2, 4410))), align=None)[0]
-    assert sample["waveform"].shape == (2, SAMPLES) and not sample["waveform"].any()
+    sample = BatVisionV1(tree(tmp_path, ears=np.zeros((2, 4410))), axis=RangeAxis(align=None))[0]
+    assert sample["waveform"].shape == (2, BATVISION_AXIS.samples) and not sample["waveform"].any()
 
 
 # Files

@@ -13,10 +13,10 @@ from PIL import Image
 
 from avsnet.audio.chirp import sweep
 from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.range_axis import AS_RECORDED, BATVISION_AXIS, RangeAxis
 from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_files import load_depth
 from avsnet.data.batvision_v2 import BatVisionV2, find_locations, leave_locations_out
-from avsnet.data.rows import DIRECT_AT, SAMPLES
 from avsnet.data.sample import check_sample
 from avsnet.errors import DataError, OptionError
 from places import SHARED
@@ -25,7 +25,7 @@ torch.set_num_threads(1)
 
 REAL = SHARED / "batvision_v2_sample" / "BatvisionV2"
 COLUMNS = ["depth path", "depth file name", "audio path", "audio file name", "camera path", "camera file name"]
-ORIGINAL = {"samples": None, "align": None}
+ORIGINAL = {"axis": AS_RECORDED}
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def tree(tmp_path):
 
 
 def test_the_real_depth_has_the_published_figures(real):
-    sample = BatVisionV2(real, keys=["depth"], samples=None)[0]
+    sample = BatVisionV2(real, keys=["depth"])[0]
     depth, valid = sample["depth"][0].numpy(), sample["valid"][0].numpy()
     assert depth.shape == (720, 1280) and depth.dtype == np.float32
     assert valid.mean() == pytest.approx(0.7833, abs=5e-5)
@@ -94,14 +94,14 @@ def test_the_real_recording_is_read_as_it_is(real):
     assert sample["notes"] == ""
 
 
-@pytest.mark.parametrize("align", [DIRECT_AT, 0, 64, 1000])
+@pytest.mark.parametrize("align", [BATVISION_AXIS.align, 0, 64, 1000])
 def test_the_real_direct_sound_is_put_where_it_is_wanted(real, align):
-    waveform = BatVisionV2(real, keys=["waveform"], align=align)[0]["waveform"].numpy()
-    assert waveform.shape == (2, SAMPLES)
+    waveform = BatVisionV2(real, keys=["waveform"], axis=RangeAxis(align=align))[0]["waveform"].numpy()
+    assert waveform.shape == (2, BATVISION_AXIS.samples)
     assert direct_sound(waveform) == align
     whole = BatVisionV2(real, keys=["waveform"], **ORIGINAL)[0]["waveform"].numpy()
     # Aligned before the cut: what moves in from behind the cut is the recording, not zeros.
-    np.testing.assert_array_equal(waveform[:, align:], whole[:, 299 : 299 + SAMPLES - align])
+    np.testing.assert_array_equal(waveform[:, align:], whole[:, 299 : 299 + BATVISION_AXIS.samples - align])
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_every_original_setting_gives_its_published_shape(real, name, shape):
 
 def test_the_baselines_settings_give_its_authors_mean_and_maximum(real):
     settings = replace(ORIGINAL_SETTINGS["v2_cut30"], size=(256, 256))
-    echo = BatVisionV2(real, align=None, spectrogram=settings)[0]["echo"]
+    echo = BatVisionV2(real, axis=RangeAxis(align=None), spectrogram=settings)[0]["echo"]
     assert echo.mean() == pytest.approx(0.07161, abs=1e-5)
     assert echo.max() == pytest.approx(5.703, abs=1e-3)
 
@@ -283,7 +283,9 @@ def test_an_unreadable_row_names_itself_its_file_and_the_reason(tree, break_it, 
 def test_rows_read_together_are_the_rows_and_errors_read_one_by_one(tree):
     (tree / "Attic" / "depth" / "depth_1.npy").unlink()
     (tree / "Attic" / "camera" / "camera_4.jpeg").write_bytes(b"\xff\xd8\xff")
-    data = BatVisionV2(tree, "all", size=(9, 16), spectrogram=SpectrogramSettings(samples=SAMPLES, size=(32, 32)))
+    data = BatVisionV2(
+        tree, "all", size=(9, 16), spectrogram=SpectrogramSettings(samples=BATVISION_AXIS.samples, size=(32, 32))
+    )
     order = [4, 0, 1, 3, 2, 6]
     found = data.read(order)
     assert [isinstance(sample, DataError) for sample in found].count(True) == 2
@@ -324,11 +326,6 @@ def test_a_row_with_missing_cells_is_unreadable_and_the_others_are_not(tree):
         {"cap": 0.0},
         {"over_cap": "keep"},
         {"size": 256},
-        {"samples": 0},
-        {"samples": 7782.0},
-        {"align": -1},
-        {"align": True},
-        {"align": 9000},
         {"keys": ["picture"]},
         {"keys": []},
         {"split": "training"},

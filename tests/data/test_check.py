@@ -3,102 +3,22 @@
 import csv
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
 
 from avsnet import cli
 from avsnet.audio.chirp import sweep
-from avsnet.data.check import check, recognise
+from avsnet.data import registry
+from avsnet.data.check import check
+from avsnet.data.registry import data_sets, recognise
 from avsnet.errors import DataError, OptionError
+from data_trees import TREES, V2_HEADER, captures_tree, sound, table, v1_tree, v2_tree, visual_echoes_tree
 from places import SHARED
 
 SAMPLE = SHARED / "batvision_v2_sample" / "BatvisionV2"
-SPLITS = ("train", "val", "test")
-HEIGHT, WIDTH = 9, 16
-V1_HEADER = ["audio path left", "audio path right", "depth path", "camera path left"]
-V2_HEADER = [f"{kind} {part}" for kind in ("audio", "depth", "camera") for part in ("path", "file name")]
-
-
-def sound(direct=299, samples=2000, seed=0):
-    """(samples, 2) with a chirp at `direct`; None for noise alone."""
-    waveform = np.random.default_rng(seed).normal(0.0, 1e-3, (samples, 2))
-    if direct is not None:
-        waveform[direct : direct + 132] += 0.5 * sweep()[:, None]
-    return waveform
-
-
-def depth(valid):
-    """Millimetres, of which the share `valid` counts."""
-    metres = np.zeros(HEIGHT * WIDTH, np.uint16)
-    metres[: round(valid * metres.size)] = 2000
-    return metres.reshape(HEIGHT, WIDTH)
-
-
-def picture(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (WIDTH, HEIGHT), (9, 99, 199)).save(path)
-
-
-def table(path, header, rows):
-    with open(path, "w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
-def v2_tree(root, locations=("Attic", "Salle"), rows=2):
-    """Each split of each location with `rows` rows; the n-th direct sound stands at 300 + n, valid is 1 / 2 or 1."""
-    number = 0
-    for location in locations:
-        for split in SPLITS:
-            entries = []
-            for _ in range(rows):
-                names = [f"audio_{number}.wav", f"depth_{number}.npy", f"camera_{number}.jpeg"]
-                folders = [f"{location}/{kind}" for kind in ("audio", "depth", "camera")]
-                picture(root / folders[2] / names[2])
-                for folder in folders[:2]:
-                    (root / folder).mkdir(exist_ok=True)
-                soundfile.write(root / folders[0] / names[0], sound(300 + number), 44_100, subtype="PCM_32")
-                np.save(root / folders[1] / names[1], depth(0.5 + number % 2 / 2))
-                entries.append([cell for pair in zip(folders, names, strict=True) for cell in pair])
-                number += 1
-            table(root / location / f"{split}.csv", V2_HEADER, entries)
-    return root
-
-
-def v1_tree(root, rows=2):
-    for split in SPLITS:
-        entries = []
-        for number in range(rows):
-            stem = f"2019.08.26/{split}/1803{number:02d}.309017"
-            picture(root / f"{stem}.png")
-            for ear, side in enumerate(("left", "right")):
-                np.save(root / f"{stem}_{side}.npy", (sound(975, 4400)[:, ear] * 32_768).astype(np.int16))
-            np.save(root / f"{stem}_depth.npy", depth(0.5).astype(np.float32))
-            entries.append([f"{stem}_left.npy", f"{stem}_right.npy", f"{stem}_depth.npy", f"{stem}.png"])
-        table(root / f"{split}.csv", V1_HEADER, entries)
-    return root
-
-
-def visual_echoes_tree(root):
-    states = {(3, 90): {"rgb": np.zeros((128, 128, 3), np.uint8), "depth": np.ones((128, 128), np.float32)}}
-    (root / "scene_observations_128.pkl").write_bytes(pickle.dumps({"office_0": states, "office_4": states}))
-    for scene in ("office_0", "office_4"):
-        folder = root / "echoes_navigable" / scene / "3ms_sweep" / "90"
-        folder.mkdir(parents=True)
-        soundfile.write(folder / "3.wav", sound(20, 44_100), 44_100)
-    return root
-
-
-def captures_tree(root):
-    for name in ("a", "kitchen/b"):
-        picture(root / f"{name}.png")
-        soundfile.write(root / f"{name}.wav", sound(), 48_000)
-    return root
-
-
-TREES = {"v1": v1_tree, "v2": v2_tree, "visual_echoes": visual_echoes_tree, "folder": captures_tree}
 
 
 def command(capsys, *words):
@@ -112,7 +32,9 @@ def test_each_layout_is_recognised_and_a_whole_tree_is_whole(tmp_path, layout, w
     TREES[layout](tmp_path)
     report = check(tmp_path, workers=workers)
     assert report.layout == layout and report.whole
-    assert len(report.rows) == {"v1": 6, "v2": 12, "visual_echoes": 2, "folder": 2}[layout]
+    assert (
+        len(report.rows) == {"batvision_v1": 6, "batvision_v2": 12, "visual_echoes": 2, "folder": 2, "rgbd": 3}[layout]
+    )
     assert report.lines()[-1] == "nothing is broken"
     assert check(tmp_path, layout).rows == report.rows
 
@@ -142,7 +64,8 @@ def test_the_figures_are_those_of_the_rows(tmp_path, capsys):
 
 
 def test_an_equal_count_is_not_said_to_differ(tmp_path, monkeypatch):
-    monkeypatch.setattr("avsnet.data.batvision_v2.PUBLISHED_ROWS", {"train": 4, "val": 4, "test": 4})
+    entry = replace(data_sets()["batvision_v2"], published={"train": 4, "val": 4, "test": 4})
+    monkeypatch.setitem(registry._DATA_SETS, "batvision_v2", entry)
     assert "differs" not in "\n".join(check(v2_tree(tmp_path)).lines())
 
 
@@ -218,11 +141,11 @@ def test_one_broken_location_costs_no_other_and_an_empty_table_is_no_defect(tmp_
 
 def test_a_tree_without_a_table_is_broken(tmp_path, capsys):
     (tmp_path / "Attic").mkdir()
-    for layout in ("v1", "v2", "visual_echoes", "folder"):
+    for layout in TREES:
         code, out, _ = command(capsys, tmp_path, "--layout", layout)
         assert code == 1 and "broken: " in out
     code, out, _ = command(capsys, tmp_path)
-    assert code == 1 and "none of the layouts" in out and recognise(tmp_path) == "unknown"
+    assert code == 1 and "is recognised; give --layout" in out and recognise(tmp_path) is None
 
 
 def test_rows_without_direct_sound_and_clipped_rows_are_counted_and_not_broken(tmp_path, capsys):
@@ -306,8 +229,10 @@ def test_a_rig_that_played_something_else_is_listened_for(tmp_path):
 
 
 def test_a_wrong_root_or_layout_is_a_mistake_told_in_one_line(tmp_path, capsys):
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="no such folder"):
         check(tmp_path / "none")
+    with pytest.raises(DataError, match="is no folder"):
+        check(tmp_path / "none", "folder")
     for option in ({"layout": "v3"}, {"workers": -1}):
         with pytest.raises(OptionError):
             check(tmp_path, **option)

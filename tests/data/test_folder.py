@@ -10,6 +10,7 @@ from PIL import Image
 
 from avsnet.audio.chirp import sweep
 from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.range_axis import AS_RECORDED, RangeAxis
 from avsnet.audio.stft import ORIGINAL_SETTINGS
 from avsnet.data.folder import CaptureFolder
 from avsnet.data.sample import check_sample
@@ -53,7 +54,7 @@ def test_a_capture_as_recorded_holds_exactly_what_its_files_hold(tmp_path):
     depth[0, :5] = [0, -1, np.nan, np.inf, 20]
     pixels, waveform = capture(tmp_path, rate=48_000, depth=depth)
     (tmp_path / "intrinsics.json").write_text(camera())
-    data = CaptureFolder(tmp_path, samples=None, align=None, cap=10.0)
+    data = CaptureFolder(tmp_path, axis=AS_RECORDED, cap=10.0)
     sample = data[0]
     check_sample(sample)
     assert len(data) == 1 and sample["id"] == "0001" and sample["sample_rate"] == 48_000
@@ -75,7 +76,7 @@ def test_a_capture_may_be_a_picture_and_an_echo_alone(tmp_path):
 def test_where_nothing_is_heard_a_capture_needs_no_recording(tmp_path):
     capture(tmp_path, depth=depth_map())
     (tmp_path / "0001.wav").unlink()
-    assert set(CaptureFolder(tmp_path, hears=False)[0]) == {"id", "image", "depth", "valid"}
+    assert set(CaptureFolder(tmp_path, keys=("image", "depth"))[0]) == {"id", "image", "depth", "valid"}
     with pytest.raises(AudioError, match=r"0001\.wav"):
         CaptureFolder(tmp_path)[0]
 
@@ -84,7 +85,7 @@ def test_where_nothing_is_heard_a_capture_needs_no_recording(tmp_path):
 @pytest.mark.parametrize("samples", [3000, 7782])
 def test_the_direct_sound_comes_to_its_place_and_nothing_that_fits_is_lost(tmp_path, direct, samples):
     _, waveform = capture(tmp_path, waveform=recording(direct=direct))
-    sample = CaptureFolder(tmp_path, samples=samples, spectrogram=ORIGINAL_SETTINGS["v1"])[0]
+    sample = CaptureFolder(tmp_path, axis=RangeAxis(samples), spectrogram=ORIGINAL_SETTINGS["v1"])[0]
     check_sample(sample)
     placed = sample["waveform"].numpy()
     assert placed.shape == (2, samples) and direct_sound(placed) == 299
@@ -100,7 +101,8 @@ def test_the_direct_sound_is_that_of_the_sweep_the_rig_played(tmp_path):
     capture(tmp_path, rate=48_000, waveform=recording(48_000, low=500, high=2000, duration=0.02))
     data = CaptureFolder(tmp_path)
     assert data.rig.origin == "known" and data.rig.speaker == (0, 0.2, 0)
-    waveforms = [folder[0]["waveform"].numpy() for folder in (data, CaptureFolder(tmp_path, align=None))]
+    as_recorded = CaptureFolder(tmp_path, axis=RangeAxis(align=None))
+    waveforms = [folder[0]["waveform"].numpy() for folder in (data, as_recorded)]
     played = sweep(48_000, 0.02, 500, 2000)
     starts = [int(np.abs(np.correlate(waveform[0], played, "valid")).argmax()) for waveform in waveforms]
     assert abs(starts[0] - 299) <= 2 and starts[1] == 700
@@ -233,7 +235,7 @@ def test_a_folder_that_is_no_set_of_captures_is_refused(tmp_path):
         CaptureFolder(tmp_path)
 
 
-@pytest.mark.parametrize("option", [{"size": (0, 4)}, {"samples": 0}, {"align": -1}, {"cap": 0}])
+@pytest.mark.parametrize("option", [{"size": (0, 4)}, {"cap": 0}])
 def test_an_option_outside_its_range_is_refused(tmp_path, option):
     capture(tmp_path)
     with pytest.raises(OptionError, match=next(iter(option))):

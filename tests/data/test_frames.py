@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from avsnet.data.frames import Frames, batvision_v1_frames, folder_frames
+from avsnet.data.batvision_v1 import batvision_v1_frames
+from avsnet.data.frames import Frames, folder_frames
 from avsnet.errors import CalibrationError, DataError
-from avsnet.geometry import intrinsics_from_fov, read_intrinsics
-from avsnet.io import picture_size
-from avsnet.predict import camera_of
+from avsnet.geometry import camera_of, intrinsics_from_fov, read_intrinsics
+from avsnet.io.pictures import picture_size
 
 
 def table(root, split, ids):

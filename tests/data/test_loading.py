@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
+from avsnet.audio.range_axis import RangeAxis
 from avsnet.data.batvision_v2 import BatVisionV2
 from avsnet.data.loading import SampleLoader
 from avsnet.data.sample import check_sample
@@ -18,10 +19,10 @@ from avsnet.errors import DataError
 
 
 class Rows(Dataset):
-    """Samples by index, of which some cannot be read, some were mended, and some are larger."""
+    """Samples by index, of which some cannot be read, some were corrected, and some are larger."""
 
-    def __init__(self, length: int, broken=(), mended=(), larger=(), error: type[Exception] = DataError) -> None:
-        self.length, self.broken, self.mended, self.larger, self.error = length, broken, mended, larger, error
+    def __init__(self, length: int, broken=(), corrected=(), larger=(), error: type[Exception] = DataError) -> None:
+        self.length, self.broken, self.corrected, self.larger, self.error = length, broken, corrected, larger, error
 
     def __len__(self) -> int:
         return self.length
@@ -33,7 +34,7 @@ class Rows(Dataset):
         return {
             "image": image,
             "id": f"room/{index:04}",
-            "notes": "ears of unequal length" if index in self.mended else "",
+            "notes": "ears of unequal length" if index in self.corrected else "",
         }
 
 
@@ -81,7 +82,7 @@ def test_a_batch_without_a_readable_row_is_left_out():
 
 
 def test_every_epoch_counts_anew():
-    loader = SampleLoader(Rows(200, broken=[1, 2], mended=[3]), 50, shuffle=True)
+    loader = SampleLoader(Rows(200, broken=[1, 2], corrected=[3]), 50, shuffle=True)
     for _ in range(3):
         batches, said = epoch(loader)
         assert sum(len(batch["id"]) for batch in batches) == 198
@@ -89,9 +90,9 @@ def test_every_epoch_counts_anew():
         assert len(said) == 2
 
 
-def test_rows_that_were_mended_are_counted_at_the_end():
-    _, (message,) = epoch(SampleLoader(Rows(20, mended=[3, 4, 11]), 4))
-    assert message == "mended in 20 rows: 3 rows: ears of unequal length"
+def test_rows_that_were_corrected_are_counted_at_the_end():
+    _, (message,) = epoch(SampleLoader(Rows(20, corrected=[3, 4, 11]), 4))
+    assert message == "corrected in 20 rows: 3 rows: ears of unequal length"
 
 
 def test_a_whole_epoch_says_nothing():
@@ -137,7 +138,7 @@ def room(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_epoch_of_batvision_survives_missing_files(room, workers):
-    data = BatVisionV2(room, size=(9, 16), align=None, samples=2000)
+    data = BatVisionV2(room, size=(9, 16), axis=RangeAxis(2000, None))
     loader = SampleLoader(data, 16, shuffle=True, num_workers=workers)
     batches, (message,) = epoch(loader)
     for batch in batches:
@@ -148,7 +149,7 @@ def test_an_epoch_of_batvision_survives_missing_files(room, workers):
 
 
 def test_memory_does_not_grow_from_epoch_to_epoch(room):
-    loader = SampleLoader(BatVisionV2(room, size=(9, 16), align=None, samples=2000), 16)
+    loader = SampleLoader(BatVisionV2(room, size=(9, 16), axis=RangeAxis(2000, None)), 16)
     held = []
     tracemalloc.start()
     for _ in range(3):

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from avsnet.data.sample import check_sample
-from avsnet.data.transforms import flip, jitter, load_image, resize_image, resize_nearest
+from avsnet.data.transforms import flip, jitter, load_image, resize_image, resize_nearest, zoomed
 from avsnet.errors import ImageError, OptionError, SampleError
 from avsnet.geometry import unproject
-from avsnet.io import read_image
+from avsnet.io.pictures import read_image
 
 SIZES = [((720, 1280), (256, 256)), ((7, 9), (3, 4)), ((5, 6), (11, 13)), ((720, 1280), (192, 640)), ((4, 4), (4, 4))]
 
@@ -166,3 +166,25 @@ def test_jitter_repeats_with_its_generator_and_takes_one_picture():
     assert torch.equal(first, again) and not torch.equal(first, other) and first.shape == image.shape
     assert torch.equal(jitter(image, torch.Generator().manual_seed(0), brightness=0.25), first)
     assert torch.equal(jitter(image[None], torch.Generator().manual_seed(0))[0], first)
+
+
+def test_a_part_of_a_picture_is_what_a_longer_lens_shows():
+    depth = torch.arange(1.0, 8 * 12 + 1).reshape(1, 8, 12)
+    sample = {
+        "image": depth.expand(3, 8, 12) / 100.0,
+        "depth": depth,
+        "valid": depth > 20.0,
+        "intrinsics": torch.tensor([[10.0, 0.0, 5.5], [0.0, 10.0, 3.5], [0.0, 0.0, 1.0]]),
+        "waveform": torch.ones(2, 5),
+    }
+    found = zoomed(sample, (4, 6), 0.5, (0.0, 1.0))  # the upper right quarter, at its own size
+    assert torch.equal(found["depth"], depth[:, :4, 6:]) and torch.equal(found["valid"], depth[:, :4, 6:] > 20.0)
+    torch.testing.assert_close(found["image"], sample["image"][:, :4, 6:])
+    assert found["intrinsics"].tolist() == [[10.0, 0.0, -0.5], [0.0, 10.0, 3.5], [0.0, 0.0, 1.0]]
+    assert found["waveform"] is sample["waveform"]
+    whole = zoomed(sample, (4, 6), 1.0, (0.3, 0.7))
+    assert torch.equal(whole["depth"][0], depth[0, 1::2, 1::2])
+    assert whole["intrinsics"][:2].tolist() == [[5.0, 0.0, 2.5], [0.0, 5.0, 1.5]]
+    larger = zoomed(sample, (8, 12), 0.5, (0.0, 0.0))
+    assert larger["depth"].unique().tolist() == depth[:, :4, :6].unique().tolist()
+    assert larger["intrinsics"][0, 0] == 20.0

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from avsnet.audio.range_axis import RangeAxis
 from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.sample import check_sample
 from avsnet.errors import OptionError
@@ -12,7 +13,7 @@ from avsnet.geometry import resize_intrinsics
 from avsnet.rooms import cache, sample
 from avsnet.rooms.dataset import Rooms
 
-SMALL = {"size": (32, 40), "samples": 3000}
+SMALL = {"size": (32, 40), "axis": RangeAxis(3000)}
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,8 @@ def test_the_cache_is_used_and_completed_and_never_taken_for_other_settings(fill
     Rooms("offices", 3, cache=root, **SMALL)[2]
     for change in (
         {"size": (40, 32)},
-        {"samples": 2999},
-        {"align": None},
+        {"axis": RangeAxis(2999)},
+        {"axis": RangeAxis(3000, None)},
         {"aspect": 1.5},
         {"preset": "rooms-1,ambiguous=1"},
     ):
@@ -122,9 +123,7 @@ def test_several_workers_fill_the_same_bytes(filled, tmp_path):
         {"depth": "maybe"},
         {"cap": 0.0},
         {"over_cap": "keep"},
-        {"samples": -1},
-        {"samples": 0, "spectrogram": SpectrogramSettings()},
-        {"samples": 100, "align": 100},
+        {"axis": None, "spectrogram": SpectrogramSettings()},
         {"preset": "rooms-0"},
     ],
 )
@@ -139,20 +138,20 @@ def test_a_data_set_without_a_cache_cannot_be_filled():
 
 
 def test_pictures_alone_are_those_of_the_samples_that_sound_and_are_kept_apart(filled):
-    silent = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), samples=0)
+    silent = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), axis=None)
     assert silent.folder.parent == filled.folder.parent and silent.folder != filled.folder
     one, other = silent[2], filled[2]
     assert set(other) - set(one) == {"waveform", "sample_rate"}
     assert all(torch.equal(one[key], other[key]) for key in ("image", "depth", "valid", "intrinsics"))
     assert silent.store.path(1, 0).exists()
-    blind = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), samples=0, depth=None)
+    blind = Rooms("offices", 3, frames=(0, 100), cache=filled.folder.parent, size=(32, 40), axis=None, depth=None)
     assert set(one) - set(blind[2]) == {"depth", "valid"}
     assert blind.folder == silent.folder
 
 
 def test_an_oversampled_picture_is_the_mean_of_squares_of_a_larger_one_whose_depth_and_camera_it_keeps():
-    small = Rooms("offices", 1, size=(16, 24), samples=0, oversample=2, depth="true")[0]
-    large = Rooms("offices", 1, size=(32, 48), samples=0, depth="true")[0]
+    small = Rooms("offices", 1, size=(16, 24), axis=None, oversample=2, depth="true")[0]
+    large = Rooms("offices", 1, size=(32, 48), axis=None, depth="true")[0]
     mean = torch.nn.functional.avg_pool2d(large["image"], 2)
     torch.testing.assert_close(small["image"], mean, atol=0.51 / 255, rtol=0.0)
     assert torch.equal(small["depth"], large["depth"][:, 1::2, 1::2])

@@ -5,9 +5,9 @@ import pytest
 
 from avsnet.audio import Rig, range_profile
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
-from avsnet.depth_files import read_depth
 from avsnet.errors import CalibrationError, DepthError, OptionError
 from avsnet.geometry import intrinsics_from_fov, read_intrinsics, unproject
+from avsnet.io.depth_maps import read_depth
 from avsnet.planes import Foot, find_planes
 from avsnet.rooms.echo_of_depth import echo_of_depth, rig_for
 from avsnet.rooms.sound.depth_surfaces import TOLERANCE, thinned

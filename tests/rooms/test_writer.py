@@ -58,7 +58,7 @@ def test_our_reader_and_check_take_v1_as_it_is(v1):
             ids.append(one["id"])
     assert len(set(ids)) == 6
     report = check(v1)
-    assert report.whole and report.layout == "v1"
+    assert report.whole and report.layout == "batvision_v1"
 
 
 def test_our_reader_and_check_take_v2_as_it_is(v2):
@@ -69,7 +69,7 @@ def test_our_reader_and_check_take_v2_as_it_is(v2):
         check_sample(data[index])
     assert data.locations == ["historic_1000000", "historic_1000001"]
     report = check(v2)
-    assert report.whole and report.layout == "v2"
+    assert report.whole and report.layout == "batvision_v2"
 
 
 def test_v2_files_are_of_the_published_kinds(v2):

@@ -16,7 +16,7 @@ from torch import Tensor
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.data.transforms import resize_nearest
 from avsnet.errors import AudioError, DepthError
-from avsnet.io import LARGEST_PEAK, Recording, read_wav
+from avsnet.io.recordings import LARGEST_PEAK, Recording, read_wav
 from avsnet.metrics import valid_depth
 
 
@@ -28,7 +28,7 @@ def load_ears(paths: tuple[str, ...], full_scale: float | None = None) -> tuple[
         full_scale: as in `RowReader`.
 
     Returns:
-        The recording, (2, N) within -1..1, and notes on what was mended: ears of unequal length, and floats that
+        The recording, (2, N) within -1..1, and notes on what was corrected: ears of unequal length, and floats that
         overshoot 1 by up to half, which are clipped.
 
     Raises:

@@ -12,14 +12,22 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from avsnet.audio.range_axis import BATVISION_AXIS, RangeAxis
 from avsnet.audio.stft import SpectrogramSettings
-from avsnet.data.rows import DIRECT_AT, KEYS, SAMPLES, Row, RowDataset, RowReader, without_repeats
+from avsnet.data.check_report import Report
+from avsnet.data.check_rows import Part, remark_repeats
+from avsnet.data.reading import KEYS, Reading
+from avsnet.data.registry import DataSetInfo, register_data_set
+from avsnet.data.rows import Row, RowDataset, RowReader, row_part, without_repeats
 from avsnet.data.table import read_table
 from avsnet.errors import DataError, OptionError
 
 SPLITS = ("train", "val", "test")
 PUBLISHED_ROWS = {"train": 1911, "val": 625, "test": 584}
 """How many rows the official splits have."""
+
+CAP = 30.0
+"""Metres; the published cap."""
 
 _COLUMNS = {"image": "camera", "waveform": "audio", "depth": "depth"}
 
@@ -37,9 +45,7 @@ class BatVisionV2(RowDataset):
         size: (h, w) of picture and depth, pixels.
         cap: metres.
         over_cap: "drop" or "clip".
-        samples: length of every recording.
-        align: the sample at which the direct sound is put. The authors' own settings: `align=None`, with the
-            samples of `ORIGINAL_SETTINGS`.
+        axis: of recordings. The authors' own settings: no alignment, with the samples of `ORIGINAL_SETTINGS`.
         spectrogram: settings that give `echo`.
         keys: which of image, waveform and depth to read.
 
@@ -61,17 +67,16 @@ class BatVisionV2(RowDataset):
         locations: Collection[str] | None = None,
         leave_out: Collection[str] = (),
         size: tuple[int, int] | None = None,
-        cap: float = 30.0,
+        cap: float = CAP,
         over_cap: str = "drop",
-        samples: int | None = SAMPLES,
-        align: int | None = DIRECT_AT,
+        axis: RangeAxis = BATVISION_AXIS,
         spectrogram: SpectrogramSettings | None = None,
         keys: Sequence[str] = KEYS,
     ) -> None:
         if split not in (*SPLITS, "all"):
             raise OptionError(f"split: found {split!r}, wanted one of {', '.join(SPLITS)}, all")
         self.root, self.split = Path(root), split
-        reader = RowReader(cap, over_cap, size, samples, align, spectrogram, tuple(keys))
+        reader = RowReader(cap, over_cap, size, axis, spectrogram, tuple(keys))
         self.locations = _chosen(find_locations(root), find_locations(root, split), locations, leave_out)
         tables = [(name, part) for name in self.locations for part in (SPLITS if split == "all" else (split,))]
         rows, self.repeated = without_repeats(
@@ -162,3 +167,64 @@ def _rows(root: Path, location: str, table: Path, keys: tuple[str, ...]) -> list
         name = PurePosixPath(row["audio file name"]).stem.removeprefix("audio_")
         rows.append(Row(f"{location}/{name or f'row {number} of {table.name}'}", image, (audio,), depth))
     return rows
+
+
+def _open(root: str, reading: Reading) -> BatVisionV2:
+    return BatVisionV2(
+        root,
+        reading.split,
+        locations=reading.locations,
+        leave_out=reading.leave_out,
+        size=reading.size,
+        cap=CAP if reading.cap is None else reading.cap,
+        axis=reading.axis,
+        keys=reading.keys,
+    )
+
+
+def _recognise(root: Path) -> bool:
+    try:
+        return bool(find_locations(root))
+    except DataError:
+        return False
+
+
+def _check(root: Path, report: Report, full_scale: float | None) -> list[Part]:
+    """Location by location, so that a broken table costs no other."""
+    parts = []
+    known = set()
+    for split in SPLITS:
+        try:
+            locations = find_locations(root, split)
+        except DataError as error:
+            report.broken.append(str(error))
+            continue
+        known.update(locations)
+        for location in locations:
+            try:
+                if not read_table(root / location / f"{split}.csv", ()):
+                    continue  # a location need not have rows in every split
+                data = BatVisionV2(root, split, locations=[location])
+            except DataError as error:
+                report.broken.append(str(error))
+                continue
+            remark_repeats(report, f"{location}, {split}", data.repeated)
+            parts.append(row_part(split, data))
+    report.remarks.append(f"{len(known)} locations: {', '.join(sorted(known)) or 'none'}")
+    stray = sorted(entry.name for entry in root.iterdir() if entry.name not in known)
+    if stray:
+        report.remarks.append(f"{len(stray)} entries of the root are no location and are ignored: {', '.join(stray)}")
+    return parts
+
+
+register_data_set(
+    DataSetInfo(
+        "batvision_v2",
+        _open,
+        recognise=_recognise,
+        cap=CAP,
+        splits=(*SPLITS, "all"),
+        published={**PUBLISHED_ROWS, "all": sum(PUBLISHED_ROWS.values())},
+        check=_check,
+    )
+)

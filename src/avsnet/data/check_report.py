@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 
 _SAME_ASPECT = 0.01  # relative; sizes that differ by rounding have one
 _NAMED = 20  # reasons in the report; the CSV has them all
@@ -33,7 +33,7 @@ class RowReport:
         clipped: share of the audio's samples at full scale.
         sample_rate: hertz.
         samples: per ear.
-        notes: what is mended on reading.
+        notes: what is corrected on reading.
     """
 
     split: str
@@ -55,15 +55,15 @@ class Report:
     """What was met in a data set.
 
     Attributes:
-        root: its folder.
-        layout: one of `LAYOUTS`.
+        where: its folder, or what else stands behind the colon of its source.
+        layout: the name of the data set.
         published: split (or "all") -> rows by publication; None where that was not published.
         rows: one report per row.
         broken: what is wrong above single rows: a table or a column that is missing, a pickle that is refused.
         remarks: what a user should know and is not broken.
     """
 
-    root: Path
+    where: str
     layout: str
     published: dict[str, int | None] = field(default_factory=dict)
     rows: list[RowReport] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report, for people."""
-        lines = [f"{self.root}: layout {self.layout}", *self._counts(), *self.remarks]
+        lines = [f"{self.where}: layout {self.layout}", *self._counts(), *self.remarks]
         readable = [row for row in self.rows if not row.reason]
         if readable:
             lines += _audio_lines(readable) + _picture_lines(readable) + _depth_lines(readable)
@@ -103,7 +103,7 @@ class Report:
             OutputError: the file cannot be written.
         """
         with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, [column.name for column in fields(RowReport)], lineterminator="\n")
+            table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
             table.writeheader()
             table.writerows(map(asdict, self.rows))
 
@@ -114,13 +114,30 @@ class Report:
         for split in [*dict.fromkeys([*self.published, *counts])]:
             rows = len(self.rows) if split == "all" else counts[split]
             published = self.published.get(split)
-            beside = "" if published is None else f", published {published}{'' if rows == published else ' (differs)'}"
+            official = (
+                "" if published is None else f", published {published}{'' if rows == published else ' (differs)'}"
+            )
             unreadable = len(self.unreadable) if split == "all" else bad[split]
-            lines.append(f"{split}: {rows} rows{beside}, {unreadable} unreadable")
+            lines.append(f"{split}: {rows} rows{official}, {unreadable} unreadable")
         return lines
 
 
+_COLUMNS = [column.name for column in fields(RowReport)]
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a table that `Report.write_csv` wrote."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n").split(",") == _COLUMNS
+    except (OSError, UnicodeError):
+        return False
+
+
 def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
+    rows = [row for row in rows if row.samples is not None]
+    if not rows:
+        return ["audio: none"]
     rates, lengths = (Counter(getattr(row, name) for row in rows) for name in ("sample_rate", "samples"))
     directs = np.array([row.direct for row in rows if row.direct is not None])
     lines = [f"audio: {_met(rates, 'Hz')}; {_met(lengths, 'samples')}"]
@@ -131,7 +148,7 @@ def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
         )
     if without:
         lines.append(
-            f"without direct sound: {len(without)} rows, such as {without[0]}; readers leave them out unless align=None"
+            f"without direct sound: {len(without)} rows, such as {without[0]}; readers that align leave them out"
         )
     clipped = np.array([row.clipped for row in rows])
     lines.append(
@@ -139,10 +156,13 @@ def _audio_lines(rows: Sequence[RowReport]) -> list[str]:
         f"average, {clipped.max():.2g} at most"
     )
     notes = Counter(row.notes for row in rows if row.notes)
-    return lines + [f"mended on reading: {count} rows, {note}" for note, count in notes.most_common()]
+    return lines + [f"corrected on reading: {count} rows, {note}" for note, count in notes.most_common()]
 
 
 def _picture_lines(rows: Sequence[RowReport]) -> list[str]:
+    rows = [row for row in rows if row.picture]
+    if not rows:
+        return ["pictures: none"]
     pictures = Counter(row.picture for row in rows)
     maps = Counter(row.map for row in rows if row.map)
     lines = [f"pictures: {_met(pictures, 'pixels')}" + (f"; depth maps: {_met(maps, 'pixels')}" if maps else "")]

@@ -5,7 +5,9 @@ Source: our own layout, stated in `docs/own_recordings.md`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,28 @@ import torch
 from torch.utils.data import Dataset
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.direct_sound import align_direct
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.range_axis import AS_RECORDED, BATVISION_AXIS, RangeAxis
 from avsnet.audio.rig import Rig
 from avsnet.audio.stft import SpectrogramSettings
-from avsnet.data.rows import DIRECT_AT, SAMPLES
+from avsnet.data.check_report import Report
+from avsnet.data.check_rows import Part, measure_sample
+from avsnet.data.pairing import pair
+from avsnet.data.reading import KEYS, Reading
+from avsnet.data.registry import DataSetInfo, register_data_set
 from avsnet.data.transforms import check_size, resize_image, resize_nearest
-from avsnet.depth_files import read_depth
-from avsnet.errors import AudioError, DataError, DepthError, EchoError, OptionError
+from avsnet.errors import AudioError, AvsnetError, DataError, DepthError, EchoError, OptionError
 from avsnet.geometry import read_intrinsics, resize_intrinsics
-from avsnet.io import ECHO_SUFFIXES, IMAGE_SUFFIXES, Recording, read_image, read_wav
+from avsnet.io.depth_maps import map_like_picture, read_depth
+from avsnet.io.orientation import exif_orientation
+from avsnet.io.pictures import IMAGE_SUFFIXES, read_image
+from avsnet.io.recordings import ECHO_SUFFIXES, Recording, read_wav
 from avsnet.metrics import valid_depth
 
 _ASPECT = 0.01  # relative; as for intrinsics
+
+CAP = 10.0
+"""Metres up to which depth counts: what most depth cameras reach."""
 
 DEPTH_SUFFIXES = (".npy", ".npz", ".png", ".tif", ".tiff")
 
@@ -41,6 +53,7 @@ class Capture:
         echo: the recording, whether it is there or not.
         depth: metric depth of the picture, if there is any.
         intrinsics: the camera, if it is known.
+        obstacle: why no recording could be chosen; "" where one was, or would be by its name.
     """
 
     id: str
@@ -48,6 +61,7 @@ class Capture:
     echo: Path
     depth: Path | None
     intrinsics: Path | None
+    obstacle: str = ""
 
 
 class CaptureFolder(Dataset[dict[str, Any]]):
@@ -57,14 +71,13 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         root: the folder.
         size: (h, w) to which picture, depth and camera are brought, pixels; None keeps each picture's own.
         cap: metres; deeper pixels are unknown.
-        samples: every recording is cut or zero-padded to it, after alignment; None: as long as it is.
-        align: the sample, at the recording's own rate, to which the direct sound of what the rig played is shifted;
-            None: as recorded. The defaults of both are those of BatVision, so that all have one range axis.
+        axis: of recordings, in samples of their own rate; the direct sound is that of what the rig played.
         spectrogram: settings that turn `waveform` into `echo`; None: no `echo`.
-        hears: whether recordings are read; where they are not, there need be none.
+        keys: which of image, waveform and depth to read; the picture always is, and files of the others need not be
+            there where they are not wanted.
 
     Raises:
-        OptionError: a size, a number of samples or a cap that is not positive, or a negative `align`.
+        OptionError: a size or a cap that is not positive.
         DataError: no captures, one name twice, or a `rig.json` in a scene.
         CalibrationError: a broken `rig.json`.
 
@@ -78,21 +91,16 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         root: str | Path,
         *,
         size: tuple[int, int] | None = None,
-        cap: float = float("inf"),
-        samples: int | None = SAMPLES,
-        align: int | None = DIRECT_AT,
+        cap: float = CAP,
+        axis: RangeAxis = BATVISION_AXIS,
         spectrogram: SpectrogramSettings | None = None,
-        hears: bool = True,
+        keys: Sequence[str] = KEYS,
     ) -> None:
         check_size(size)
-        for name, value, least in (("samples", samples, 1), ("align", align, 0)):
-            if value is not None and (type(value) is not int or value < least):
-                raise OptionError(f"{name}: found {value!r}, wanted None or a whole number of samples, {least} or more")
         if not cap > 0.0:
             raise OptionError(f"cap: found {cap}, wanted metres above 0")
         self.root = Path(root)
-        self.size, self.cap, self.samples, self.align, self.spectrogram = size, cap, samples, align, spectrogram
-        self.hears = hears
+        self.size, self.cap, self.axis, self.spectrogram, self.keys = size, cap, axis, spectrogram, tuple(keys)
         self.captures = find_captures(self.root)
         self.rig = Rig.from_json(self.root / "rig.json") if (self.root / "rig.json").exists() else Rig()
 
@@ -113,6 +121,7 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         Raises:
             ImageError: the picture cannot be read.
             AudioError: the recording is missing or broken, or has one channel.
+            DataError: several recordings may be its own.
             EchoError: it has no direct sound to align.
             DepthError: the depth cannot be read, or has another aspect ratio than the picture.
             CalibrationError: the camera cannot be read or belongs to another picture.
@@ -122,22 +131,23 @@ class CaptureFolder(Dataset[dict[str, Any]]):
         own = pixels.shape[:2]
         size = self.size or own
         sample: dict[str, Any] = {"id": capture.id, "image": resize_image(pixels, size)}
-        if self.hears:
+        if "waveform" in self.keys:
+            if capture.obstacle:
+                raise DataError(capture.obstacle)
             echo = read_wav(capture.echo)
             sample |= {"waveform": torch.from_numpy(self._placed(echo)), "sample_rate": echo.sample_rate}
             if self.spectrogram is not None:
                 sample["echo"] = self.spectrogram(sample["waveform"])
-        if capture.depth is not None:
-            metres = read_depth(capture.depth)
+        if capture.depth is not None and "depth" in self.keys:
+            metres = map_like_picture(read_depth(capture.depth), capture.depth, capture.image)
             if abs(metres.shape[1] * own[0] / (metres.shape[0] * own[1]) - 1.0) > _ASPECT:
-                raise DepthError(
-                    f"{capture.depth}: {metres.shape} beside a picture of {own}; give the same aspect ratio"
-                )
+                raise DepthError(f"{capture.depth}: {metres.shape} with a picture of {own}; give the same aspect ratio")
             depth, valid = valid_depth(resize_nearest(metres, size), self.cap)
             sample["depth"] = torch.from_numpy(depth.astype(np.float32))[None]
             sample["valid"] = torch.from_numpy(valid)[None]
         if capture.intrinsics is not None:
-            matrix = resize_intrinsics(read_intrinsics(capture.intrinsics, own[1], own[0]), own, size)
+            matrix = read_intrinsics(capture.intrinsics, own[1], own[0], exif_orientation(capture.image))
+            matrix = resize_intrinsics(matrix, own, size)
             sample["intrinsics"] = torch.from_numpy(matrix.astype(np.float32))
         return sample
 
@@ -148,17 +158,14 @@ class CaptureFolder(Dataset[dict[str, Any]]):
             raise AudioError(
                 f"{echo.path}: one channel; a sample holds two ears, left first: record with two microphones"
             )
-        samples = self.samples or waveform.shape[1]
-        # With room for whatever a shift to the right would otherwise push out.
-        placed = np.zeros((2, max(samples, waveform.shape[1] + (self.align or 0))), np.float32)
-        placed[:, : waveform.shape[1]] = waveform.clip(-1.0, 1.0)
-        if self.align is not None:
-            template = soxr.resample(self.rig.emitted, SAMPLE_RATE, echo.sample_rate)
-            try:
-                placed = align_direct(placed, self.align, echo.sample_rate, template)
-            except EchoError as error:
-                raise EchoError(f"{echo.path}: {error}") from None
-        return placed[:, :samples].copy()
+        waveform = waveform.clip(-1.0, 1.0)
+        if self.axis.align is None:
+            return self.axis.place(waveform)
+        template = soxr.resample(self.rig.emitted, SAMPLE_RATE, echo.sample_rate)
+        try:
+            return self.axis.place(waveform, direct_sound(waveform, echo.sample_rate, template))
+        except EchoError as error:
+            raise EchoError(f"{echo.path}: {error}") from None
 
 
 def find_captures(root: Path) -> list[Capture]:
@@ -188,25 +195,70 @@ def find_captures(root: Path) -> list[Capture]:
 def _captures(folder: Path, prefix: str, fallback: Path) -> list[Capture]:
     listed = [path for path in sorted(folder.iterdir()) if path.name[0] != "." and not path.is_dir()]
     files = {path.stem + path.suffix.lower(): path for path in listed}
-    pictures = [path for path in listed if path.suffix.lower() in IMAGE_SUFFIXES]
-    stems = {path.stem for path in pictures}
-    captures: dict[str, Capture] = {}
-    for path in pictures:
+    pictures = _pictures(listed)
+    pairs = pair(pictures, [path for path in listed if path.suffix.lower() in ECHO_SUFFIXES])
+    captures = []
+    for path, found in zip(pictures, pairs, strict=True):
         name = path.stem
-        if name.endswith("_depth") and name.removesuffix("_depth") in stems:
-            continue
-        if name in captures:
-            raise DataError(f"{path}: a second picture named {name}, beside {captures[name].image.name}; rename one")
-        echo = next((files[name + end] for end in ECHO_SUFFIXES if name + end in files), folder / f"{name}.wav")
         depths = [files[f"{name}_depth{end}"] for end in DEPTH_SUFFIXES if f"{name}_depth{end}" in files]
         if len(depths) > 1:
             raise DataError(f"{depths[0]}: and {depths[1].name} are both the depth of {name}; keep one")
         cameras = (folder / f"{name}_intrinsics.json", folder / "intrinsics.json", fallback)
-        captures[name] = Capture(
-            prefix + name,
-            path,
-            echo,
-            depths[0] if depths else None,
-            next((camera for camera in cameras if camera.exists()), None),
+        captures.append(
+            Capture(
+                prefix + name,
+                path,
+                found.recording or folder / f"{name}.wav",
+                depths[0] if depths else None,
+                next((camera for camera in cameras if camera.exists()), None),
+                f"{path}: {found.obstacle}" if found.candidates else "",
+            )
         )
-    return list(captures.values())
+    return captures
+
+
+def _pictures(listed: Sequence[Path]) -> list[Path]:
+    """The pictures among files, without maps of depth; two of one name are a mistake."""
+    pictures: dict[str, Path] = {}
+    for path in without_depth([path for path in listed if path.suffix.lower() in IMAGE_SUFFIXES]):
+        if path.stem in pictures:
+            other = pictures[path.stem].name
+            raise DataError(f"{path}: a second picture named {path.stem}, next to {other}; rename one")
+        pictures[path.stem] = path
+    return list(pictures.values())
+
+
+def without_depth(pictures: Sequence[Path]) -> list[Path]:
+    """Those that are not the depth map, or the panel of a prediction, of another one: `a_depth.png` next to `a.jpg`."""
+    names = {path.with_name(path.stem) for path in pictures}
+    endings = ("_depth", "_panel")
+    belongs = {name.with_name(name.name + ending) for name in names for ending in endings}
+    return [path for path in pictures if path.with_name(path.stem) not in belongs]
+
+
+def _open(root: str, reading: Reading) -> CaptureFolder:
+    cap = CAP if reading.cap is None else reading.cap
+    return CaptureFolder(root, size=reading.size, cap=cap, axis=reading.axis, keys=reading.keys)
+
+
+def _recognise(root: Path) -> bool:
+    try:
+        return bool(find_captures(root))
+    except DataError:
+        # One name twice, say: captures all the same.
+        return any(root.glob("*.wav")) or any(root.glob("*/*.wav"))
+
+
+def _check(root: Path, report: Report, full_scale: float | None) -> list[Part]:
+    """Without a cap: depth in another unit shows by medians that no room has."""
+    try:
+        data = CaptureFolder(root, axis=AS_RECORDED, cap=float("inf"))
+    except AvsnetError as error:
+        report.broken.append(str(error))
+        return []
+    report.remarks.append(f"rig {data.rig.origin}")
+    ids = [capture.id for capture in data.captures]
+    return [Part("all", ids, partial(measure_sample, data, template=data.rig.emitted))]
+
+
+register_data_set(DataSetInfo("folder", _open, recognise=_recognise, generic=True, cap=CAP, check=_check))

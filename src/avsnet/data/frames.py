@@ -1,11 +1,11 @@
-"""Frames of moving cameras, in the order of time: of BatVision V1, or of a folder of one's own footage."""
+"""Frames of moving cameras in the order of time, and a folder of one's own footage as a data set."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from avsnet.data.batvision_v1 import BatVisionV1
-from avsnet.data.folder import find_captures
+from avsnet.data.folder import CaptureFolder, find_captures
+from avsnet.data.reading import Camera, Reading
+from avsnet.data.registry import DataSetInfo, register_data_set
 from avsnet.data.transforms import check_size, load_image
-from avsnet.data.triplets import continuous
+from avsnet.data.triplets import Footage
 from avsnet.errors import DataError, ImageError
 from avsnet.geometry import resize_intrinsics
-from avsnet.io import picture_size
-
-Camera = Callable[[Path | None, tuple[int, int]], np.ndarray]
-"""Gives (3, 3) pixels of a picture of a size (H, W), which may have a file of its own."""
-
-_STAMP = re.compile(r"([^/]+)/(\d\d)(\d\d)(\d\d(?:\.\d+)?)")
+from avsnet.io.pictures import picture_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +45,11 @@ class Frames(Dataset[dict[str, Any]]):
 
     Args:
         frames: what to read.
-        size: (h, w) to which pictures and cameras are brought, pixels.
+        size: (h, w) to which pictures and cameras are brought, pixels; None keeps each picture's own.
         camera: gives the intrinsics of a picture of its own size.
     """
 
-    def __init__(self, frames: Sequence[Frame], size: tuple[int, int], camera: Camera) -> None:
+    def __init__(self, frames: Sequence[Frame], size: tuple[int, int] | None, camera: Camera) -> None:
         check_size(size)
         self.frames, self.size, self.camera = frames, size, camera
 
@@ -73,34 +69,8 @@ class Frames(Dataset[dict[str, Any]]):
             own = picture_size(frame.image)
         except ImageError as error:
             raise DataError(f"{frame.id}: {error}") from None
-        matrix = resize_intrinsics(self.camera(frame.intrinsics, own), own, self.size)
+        matrix = resize_intrinsics(self.camera(frame.intrinsics, own), own, self.size or own)
         return {"id": frame.id, "image": image, "intrinsics": torch.from_numpy(matrix.astype(np.float32))}
-
-
-def batvision_v1_frames(root: str | Path, split: str) -> list[Frame]:
-    """The frames of a split of V1 by the order of time; a day has a new recording wherever there is a long gap.
-
-    Args:
-        root: folder of V1.
-        split: "train", "val" or "test".
-
-    Raises:
-        DataError: a table that cannot be read, or a file name without a time.
-    """
-    stamped = []
-    for row in BatVisionV1(root, split, keys=("image",)).rows:
-        found = _STAMP.fullmatch(row.id)
-        if found is None:
-            raise DataError(f"{root}: {row.id} is not named DAY/HHMMSS.ffffff, which gives the order of time")
-        seconds = 3600 * int(found[2]) + 60 * int(found[3]) + float(found[4])
-        stamped.append((found[1], seconds, row))
-    stamped.sort(key=lambda entry: entry[:2])
-    frames = []
-    for day, group in groupby(stamped, key=lambda entry: entry[0]):
-        entries = list(group)
-        for (_, _, row), number in zip(entries, continuous([entry[1] for entry in entries]), strict=True):
-            frames.append(Frame(row.id, row.image, f"{day}/{number}"))
-    return frames
 
 
 def folder_frames(root: str | Path) -> list[Frame]:
@@ -119,3 +89,37 @@ def folder_frames(root: str | Path) -> list[Frame]:
 def _natural(name: str) -> list[str | int]:
     """Text and numbers in turn, so that numbers are compared as such."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))]
+
+
+def file_footage(frames: Sequence[Frame], size: tuple[int, int] | None, interval: int, camera: Camera) -> Footage:
+    """Frames of files as footage.
+
+    Args:
+        frames: in the order of time.
+        size: as in `Frames`.
+        interval: frames from a picture to its neighbours.
+        camera: as in `Frames`.
+
+    Raises:
+        CalibrationError: the camera of the first frame makes no sense.
+    """
+    with suppress(ImageError):  # a camera that makes no sense ends a run before it begins
+        camera(frames[0].intrinsics, picture_size(frames[0].image))
+    return Footage(
+        Frames(frames, size, camera),
+        [frame.recording for frame in frames],
+        interval,
+        missing=frozenset(place for place, frame in enumerate(frames) if not frame.image),
+        camera_known=all(frame.intrinsics is not None for frame in frames),
+    )
+
+
+def _footage(root: str, reading: Reading, interval: int, camera: Camera) -> Footage:
+    return file_footage(folder_frames(root), reading.size, interval, camera)
+
+
+def _open(root: str, reading: Reading) -> CaptureFolder:
+    return CaptureFolder(root, size=reading.size, keys=("image",))
+
+
+register_data_set(DataSetInfo("frames", _open, footage=_footage, has_depth=False))

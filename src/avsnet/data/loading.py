@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from avsnet.data.sample import SAMPLE_KEYS
 from avsnet.errors import AvsnetError, DataError, TrainingError
 
-_TENSORS = ("image", "waveform", "echo", "depth", "valid")
+_TENSORS = [key for key, entry in SAMPLE_KEYS.items() if isinstance(entry.type, torch.dtype)]
 _NAMED = 10  # reasons in one message; `SampleLoader.unreadable` has them all
 
 
@@ -39,7 +41,7 @@ class SampleLoader(DataLoader[Any]):
     """A `DataLoader` that leaves unreadable rows out.
 
     A batch is short by its unreadable rows; a batch without a readable one is left out. At the end of an epoch one
-    warning names the unreadable rows, and one counts the `notes` of the samples that were mended.
+    warning names the unreadable rows, and one counts the `notes` of the samples that were corrected.
 
     Args:
         dataset: gives samples by index, or raises an `AvsnetError` where it cannot; a `TrainingError` ends the epoch.
@@ -50,7 +52,7 @@ class SampleLoader(DataLoader[Any]):
 
     Attributes:
         unreadable: the rows left out of the epoch under way, or of the last one.
-        notes: what was mended in it -> in how many rows.
+        notes: what was corrected in it -> in how many rows.
     """
 
     def __init__(self, dataset: Dataset[Any], batch_size: int = 1, *, tolerance: float = 0.01, **options: Any) -> None:
@@ -87,8 +89,8 @@ class SampleLoader(DataLoader[Any]):
         if self.unreadable:
             warnings.warn(f"left out of {rows} rows: {self._named()}", stacklevel=2)
         if self.notes:
-            mended = "; ".join(f"{count} rows: {note}" for note, count in sorted(self.notes.items()))
-            warnings.warn(f"mended in {rows} rows: {mended}", stacklevel=2)
+            corrected = "; ".join(f"{count} rows: {note}" for note, count in sorted(self.notes.items()))
+            warnings.warn(f"corrected in {rows} rows: {corrected}", stacklevel=2)
 
     def _named(self) -> str:
         reasons = [row.reason for row in self.unreadable]

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
 from avsnet.audio.direct_sound import direct_sound
-from avsnet.audio.stft import SpectrogramSettings, samples_for_range
+from avsnet.audio.range_axis import BATVISION_AXIS, RangeAxis
+from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.batvision_files import load_depth, load_ears
+from avsnet.data.check_report import RowReport
+from avsnet.data.check_rows import Part, measure_depth, measure_sound
+from avsnet.data.reading import KEYS
 from avsnet.data.transforms import check_size, load_image
 from avsnet.errors import AudioError, DataError, DepthError, EchoError, ImageError, OptionError, SampleError
 from avsnet.metrics import valid_depth
 
-DIRECT_AT = 299
-"""Where `align` puts the direct sound by default: where V2 has it, so that V2 hardly moves and V1 comes to it."""
-
-SAMPLES = samples_for_range(30.0)
-"""How much of a recording is kept by default, in both parts: 7 782 samples, the authors' cut of V2 at 30 m."""
-
-KEYS = ("image", "waveform", "depth")
-"""What can be read of a row; `valid`, `sample_rate` and `echo` come along."""
+_GLANCE = (90, 160)  # a JPEG is decoded at an eighth, for which all of its bytes are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,7 @@ class RowReader:
         cap: metres; deeper pixels do not count.
         over_cap: "drop": they are unknown (the paper); "clip": they count as the cap (the authors' code).
         size: (h, w) of picture and depth, pixels; None: as in the files.
-        samples: every recording is cut or zero-padded to it, after alignment; None: as long as it is, which makes
-            batches only where all are equally long.
-        align: the sample to which the direct sound is shifted; None: as recorded (the original settings). With it
-            a recording without a direct sound is an unreadable row: its echoes would lie at unknown ranges.
+        axis: where the direct sound stands in a recording, and how long the recording is.
         spectrogram: settings that turn `waveform` into `echo`; None: no `echo`.
         keys: which of `KEYS` to read; files of the others are not opened.
         full_scale: what the samples of `.npy` recordings are divided by; None: signed integers by their type's own
@@ -82,8 +78,7 @@ class RowReader:
     cap: float
     over_cap: str = "drop"
     size: tuple[int, int] | None = None
-    samples: int | None = SAMPLES
-    align: int | None = DIRECT_AT
+    axis: RangeAxis = BATVISION_AXIS
     spectrogram: SpectrogramSettings | None = None
     keys: tuple[str, ...] = KEYS
     full_scale: float | None = None
@@ -91,26 +86,21 @@ class RowReader:
     def __post_init__(self) -> None:
         check_size(self.size)
         valid_depth(np.zeros(1), self.cap, self.over_cap)
-        for name, value, least in (("samples", self.samples, 1), ("align", self.align, 0)):
-            if value is not None and (type(value) is not int or value < least):
-                raise OptionError(f"{name}: found {value!r}, wanted None or a whole number of samples, {least} or more")
-        if self.samples is not None and self.align is not None and self.align >= self.samples:
-            raise OptionError(f"align: the direct sound at sample {self.align} is cut off by samples = {self.samples}")
         if not set(self.keys) or not set(self.keys) <= set(KEYS):
             raise OptionError(f"keys: found {self.keys}, wanted some of {', '.join(KEYS)}")
         if self.full_scale is not None and not 0.0 < self.full_scale < float("inf"):
             raise OptionError(f"full_scale: found {self.full_scale}, wanted None or a positive number, such as 32768")
         wanted = self.spectrogram.samples if self.spectrogram else None
-        if wanted is not None and self.samples is not None and wanted > self.samples:
+        if wanted is not None and self.axis.samples is not None and wanted > self.axis.samples:
             raise OptionError(
-                f"samples: {self.samples} are fewer than the {wanted} that the spectrogram transforms; give the same"
+                f"samples: {self.axis.samples} are fewer than the {wanted} of the spectrogram; give as many"
             )
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """Read a row.
 
         Returns:
-            The sample of `avsnet.data.sample`, and beside it `notes`: what was odd and was mended, one line or "".
+            The sample of `avsnet.data.sample`, and `notes`: what was odd and was corrected, one line or "".
 
         Raises:
             DataError: a file is missing, broken or does not fit the others; names the row, the file and the reason.
@@ -160,13 +150,9 @@ class RowReader:
         sample["waveform"], sample["sample_rate"] = torch.from_numpy(recording.waveform), recording.sample_rate
 
     def _place(self, row: Row, sample: dict[str, Any]) -> None:
-        """(2, N) -> (2, samples): aligned, then cut or padded with zeros, so that a shift loses nothing too early."""
         waveform = sample["waveform"].numpy()
-        shift = 0 if self.align is None else self.align - direct_sound(waveform)
-        placed = np.zeros((2, self.samples or waveform.shape[1] + max(0, shift)), np.float32)
-        start, stop = max(0, shift), min(placed.shape[1], waveform.shape[1] + shift)
-        placed[:, start:stop] = waveform[:, start - shift : stop - shift]
-        sample["waveform"] = torch.from_numpy(placed)
+        direct = None if self.axis.align is None else direct_sound(waveform)
+        sample["waveform"] = torch.from_numpy(self.axis.place(waveform, direct))
 
     def _echo(self, row: Row, sample: dict[str, Any]) -> None:
         assert self.spectrogram is not None
@@ -189,6 +175,11 @@ class RowDataset(Dataset[dict[str, Any]]):
 
     def __init__(self, rows: list[Row], reader: RowReader) -> None:
         self.rows, self.reader = rows, reader
+
+    @property
+    def cap(self) -> float:
+        """Metres up to which depth counts."""
+        return self.reader.cap
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -220,3 +211,20 @@ def without_repeats(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:
         else:
             kept[row.id] = row
     return list(kept.values()), repeated
+
+
+def row_part(split: str, data: RowDataset) -> Part:
+    """The rows of a split to check: their files as they are, whatever the reader makes of them."""
+    return Part(split, [row.id for row in data.rows], partial(_measure, data))
+
+
+def _measure(data: RowDataset, index: int, report: RowReport) -> None:
+    files = data.rows[index]
+    files.require(KEYS)
+    load_image(files.image, _GLANCE)
+    with Image.open(files.image) as picture:
+        report.picture = f"{picture.width} x {picture.height}"
+    recording, report.notes = load_ears(files.audio, data.reader.full_scale)
+    depth = load_depth(files.depth, data.reader.cap)
+    measure_sound(report, recording.waveform, recording.sample_rate)
+    measure_depth(report, *depth)

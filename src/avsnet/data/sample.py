@@ -52,7 +52,7 @@ class Entry:
 SAMPLE_KEYS: dict[str, Entry] = {
     "image": Entry(torch.float32, "RGB within 0..1, not normalised", (3, "H", "W"), 0.0, 1.0),
     "waveform": Entry(torch.float32, "as recorded, within -1..1, channel 0 = left", (2, "N"), -1.0, 1.0),
-    "sample_rate": Entry(int, "hertz, beside waveform", low=1),
+    "sample_rate": Entry(int, "hertz, of waveform", low=1),
     "echo": Entry(torch.float32, "magnitudes >= 0, channel 0 = left", (2, "F", "T"), 0.0),
     "depth": Entry(torch.float32, "metres along the optical axis, 0 = unknown", (1, "H", "W"), 0.0),
     "valid": Entry(torch.bool, "pixels that count, all of known depth", (1, "H", "W")),

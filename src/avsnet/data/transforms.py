@@ -17,7 +17,8 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from avsnet.errors import OptionError, SampleError
-from avsnet.io import read_image, rgb_array
+from avsnet.geometry import resize_intrinsics
+from avsnet.io.pictures import read_image, rgb_array
 
 
 def resize_nearest(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
@@ -130,6 +131,44 @@ def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
         intrinsics[..., 0, 2] = width - 1 - intrinsics[..., 0, 2]
         flipped["intrinsics"] = intrinsics
     return flipped
+
+
+def zoomed(
+    sample: Mapping[str, Any], size: tuple[int, int], share: float, place: tuple[float, float]
+) -> dict[str, Any]:
+    """Cut a part out of what is seen and bring it to a size, as a longer lens shows it; what is heard stays.
+
+    Args:
+        sample: of `avsnet.data.sample`; image, depth, valid and intrinsics are cut, every other key is passed on.
+        size: (h, w) of the result, pixels.
+        share: of height and width that is left, above 0, 1 at most.
+        place: where it lies, down and across, from (0, 0), the upper left corner, to (1, 1), the lower right one.
+
+    Returns:
+        A new dict; depth is that of the nearest pixel, the picture is filtered.
+    """
+    cut = dict(sample)
+    height, width = sample["depth"].shape[-2:]
+    rows, columns = (max(1, round(share * side)) for side in (height, width))
+    top, left = round(place[0] * (height - rows)), round(place[1] * (width - columns))
+    for key in ("image", "depth", "valid"):
+        if key in sample:
+            cut[key] = sample[key][..., top : top + rows, left : left + columns]
+    if "image" in cut:
+        cut["image"] = F.interpolate(cut["image"][None], size, mode="bilinear", antialias=True)[0].clamp(0.0, 1.0)
+    for key in ("depth", "valid"):
+        if key in cut:
+            down, across = (
+                torch.from_numpy(_centres(old, new)) for old, new in zip((rows, columns), size, strict=True)
+            )
+            cut[key] = cut[key][..., down[:, None], across]
+    if "intrinsics" in cut:
+        moved = cut["intrinsics"].clone()
+        moved[..., 0, 2] -= left
+        moved[..., 1, 2] -= top
+        resized = resize_intrinsics(moved.double().numpy(), (rows, columns), size)
+        cut["intrinsics"] = torch.from_numpy(resized).float()
+    return cut
 
 
 def jitter(image: Tensor, generator: torch.Generator, brightness: float = 0.25) -> Tensor:

@@ -7,11 +7,11 @@ recording and one split.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from avsnet.errors import DataError, OptionError, UnusableError
@@ -76,14 +76,43 @@ def find_triplets(recordings: Sequence[Hashable], interval: int) -> list[tuple[i
     )
 
 
+@dataclass(frozen=True)
+class Footage:
+    """Frames of moving cameras, of which triplets can be made.
+
+    Attributes:
+        frames: samples with id, image and intrinsics.
+        recordings: of each frame, whose order within each recording is that of time.
+        interval: frames from a picture to its neighbours.
+        missing: places without a picture, which keep their place in time.
+        camera_known: whether every frame has a camera of its own.
+        counts: how many triplets there are in which split, for people; "" where `count` says it all.
+    """
+
+    frames: Dataset[dict[str, Any]]
+    recordings: Sequence[Hashable]
+    interval: int
+    missing: frozenset[int] = frozenset()
+    camera_known: bool = True
+    counts: str = ""
+
+    def triplets(self) -> list[tuple[int, int, int]]:
+        """As `find_triplets`, of pictures that are there."""
+        found = find_triplets(self.recordings, self.interval)
+        return [triplet for triplet in found if self.missing.isdisjoint(triplet)]
+
+    def count(self) -> str:
+        """How many there are, for people."""
+        return f"{len(self.triplets())} triplets of {len(self.recordings)} frames"
+
+
 class Triplets(Dataset[dict[str, Any]]):
     """Triplets of a data set of frames.
 
     Args:
-        frames: samples with id, image and, unless they are given here, intrinsics.
+        frames: samples with id, image and intrinsics.
         triplets: as of `find_triplets`.
-        intrinsics: (3, 3) pixels, in the place of the frames' own.
-        told: lines for people, such as how many there are.
+        remarks: lines for people, such as how many there are.
 
     Raises:
         DataError: there is no triplet.
@@ -93,15 +122,14 @@ class Triplets(Dataset[dict[str, Any]]):
         self,
         frames: Dataset[dict[str, Any]],
         triplets: Sequence[tuple[int, int, int]],
-        intrinsics: Tensor | None = None,
-        told: Sequence[str] = (),
+        remarks: Sequence[str] = (),
     ) -> None:
         if not triplets:
             raise DataError(
-                f"{told[0] if told else 'no triplets'}; a recording gives some from 2 x interval + 1 frames on: give a "
-                "smaller data.interval, or longer recordings"
+                f"{remarks[0] if remarks else 'no triplets'}; a recording gives some from 2 x interval + 1 frames on: "
+                "give a smaller data.interval, or longer recordings"
             )
-        self.frames, self.triplets, self.intrinsics, self.told = frames, triplets, intrinsics, told
+        self.frames, self.triplets, self.remarks = frames, triplets, remarks
 
     def __len__(self) -> int:
         return len(self.triplets)
@@ -119,7 +147,7 @@ class Triplets(Dataset[dict[str, Any]]):
             "image": target["image"],
             "earlier": earlier["image"],
             "later": later["image"],
-            "intrinsics": target["intrinsics"] if self.intrinsics is None else self.intrinsics.clone(),
+            "intrinsics": target["intrinsics"],
         }
         check_usable(found)
         return found

@@ -1,6 +1,6 @@
 """VisualEchoes: echoes simulated in 18 Replica scenes, with the pictures and depth of the same places.
 
-Source: Gao et al., "VisualEchoes", ECCV 2020 (facebookresearch/VisualEchoes, CC-BY-4.0, beside the licences of
+Source: Gao et al., "VisualEchoes", ECCV 2020 (facebookresearch/VisualEchoes, CC-BY-4.0, next to the licences of
 Replica, Habitat and SoundSpaces); split, range and the first 60 ms as in "Beyond Image to Depth", CVPR 2021. Layout:
 
     scene_observations_{128,140,256,280}.pkl   {scene: {(location, orientation): {"rgb": uint8, "depth": metres}}}
@@ -10,7 +10,8 @@ Replica, Habitat and SoundSpaces); split, range and the first 60 ms as in "Beyon
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,17 @@ import torch
 from torch.utils.data import Dataset
 
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.range_axis import AS_RECORDED, RangeAxis
 from avsnet.audio.stft import SpectrogramSettings
 from avsnet.data.array_pickle import read_array_pickle
-from avsnet.data.transforms import resize_image
-from avsnet.errors import AudioError, DataError, OptionError
-from avsnet.io import read_wav
+from avsnet.data.check_report import Report
+from avsnet.data.check_rows import Part, measure_sample
+from avsnet.data.reading import KEYS, Reading
+from avsnet.data.registry import DataSetInfo, register_data_set
+from avsnet.data.transforms import check_size, resize_image, resize_nearest
+from avsnet.errors import AudioError, DataError, EchoError, OptionError
+from avsnet.io.recordings import read_wav
 from avsnet.metrics import valid_depth
 
 SPLITS = ("train", "test")
@@ -39,8 +46,8 @@ IMAGE_SIZES = (128, 140, 256, 280)
 MAX_DEPTH = 14.104
 """Metres; the largest depth of Replica."""
 
-SAMPLES = 2_646
-"""The first 60 ms."""
+FIRST_60_MS = RangeAxis(2_646, None)
+"""The published range axis: nothing is aligned."""
 
 State = tuple[str, int, int]
 """Where the agent stood: scene, location, orientation in degrees."""
@@ -55,7 +62,11 @@ class VisualEchoes(Dataset[dict[str, Any]]):
     Args:
         root: folder with the pickle and `echoes_navigable`.
         split: "train" or "test".
-        image_size: pixels, one of `IMAGE_SIZES`: which file to read. Nothing is resized.
+        image_size: pixels, one of `IMAGE_SIZES`: which file to read.
+        size: (h, w) to which pictures and depth are brought, pixels; None: as in the file.
+        cap: metres; deeper pixels are unknown.
+        axis: of recordings; at least the first 60 ms of each must be there.
+        keys: which of image, waveform and depth to give.
         spectrogram: settings that turn `waveform` into `echo`; None: no `echo`.
 
     Raises:
@@ -72,15 +83,21 @@ class VisualEchoes(Dataset[dict[str, Any]]):
         split: str = "train",
         *,
         image_size: int = 128,
+        size: tuple[int, int] | None = None,
+        cap: float = MAX_DEPTH,
+        axis: RangeAxis = FIRST_60_MS,
+        keys: Sequence[str] = KEYS,
         spectrogram: SpectrogramSettings | None = None,
     ) -> None:
+        check_size(size)
         if split not in SPLITS:
             raise OptionError(f"split: found {split!r}, wanted one of {', '.join(SPLITS)}")
         if image_size not in IMAGE_SIZES:
             raise OptionError(f"image_size: found {image_size!r}, wanted one of {', '.join(map(str, IMAGE_SIZES))}")
         self.root = Path(root)
         self.split, self.spectrogram = split, spectrogram
-        path = self.root / f"scene_observations_{image_size}.pkl"
+        self.size, self.cap, self.axis, self.keys = size, cap, axis, tuple(keys)
+        path = _pickle(self.root, image_size)
         try:
             found = dict(_observations(read_array_pickle(path), split, image_size))
         except _FormError as error:
@@ -104,23 +121,35 @@ class VisualEchoes(Dataset[dict[str, Any]]):
             index: of `states`.
 
         Returns:
-            image (3, S, S), depth and valid (1, S, S), valid where 0 < depth <= 14.104 m, waveform (2, 2646) as it
-            is in the file, sample_rate 44100, id "<scene>/<location>/<orientation>", echo where it was asked for.
+            image (3, h, w), depth and valid (1, h, w), valid where 0 < depth <= cap, waveform (2, N), sample_rate
+            44100, id "<scene>/<location>/<orientation>", echo where it was asked for.
 
         Raises:
             AudioError: the recording is missing or broken, of another rate, mono, or shorter than 60 ms.
+            EchoError: it has no direct sound to align.
         """
-        scene, location, orientation = self.states[index]
-        depth, valid = valid_depth(self._depths[index], MAX_DEPTH)
-        sample: dict[str, Any] = {
-            "id": f"{scene}/{location}/{orientation}",
-            "image": resize_image(self._images[index], None),
-            "waveform": torch.from_numpy(_first_60_ms(self.echo_path(index))),
-            "sample_rate": SAMPLE_RATE,
-            "depth": torch.from_numpy(depth)[None],
-            "valid": torch.from_numpy(valid)[None],
-        }
-        return sample if self.spectrogram is None else sample | {"echo": self.spectrogram(sample["waveform"])}
+        sample: dict[str, Any] = {"id": "/".join(map(str, self.states[index]))}
+        if "image" in self.keys:
+            sample["image"] = resize_image(self._images[index], self.size)
+        if "waveform" in self.keys:
+            sample |= {"waveform": torch.from_numpy(self._placed(index)), "sample_rate": SAMPLE_RATE}
+            if self.spectrogram is not None:
+                sample["echo"] = self.spectrogram(sample["waveform"])
+        if "depth" in self.keys:
+            depth, valid = valid_depth(resize_nearest(self._depths[index], self.size), self.cap)
+            sample |= {"depth": torch.from_numpy(depth)[None], "valid": torch.from_numpy(valid)[None]}
+        return sample
+
+    def _placed(self, index: int) -> np.ndarray:
+        """(2, N) on the range axis."""
+        path = self.echo_path(index)
+        waveform = _two_ears(path)
+        if self.axis.align is None:
+            return self.axis.place(waveform)
+        try:
+            return self.axis.place(waveform, direct_sound(waveform))
+        except EchoError as error:
+            raise EchoError(f"{path}: {error}") from None
 
     def echo_path(self, index: int) -> Path:
         """The recording of one state."""
@@ -162,11 +191,66 @@ def _check_array(name: str, found: Any, kind: str, shapes: tuple[tuple[int, ...]
         raise _FormError(f"{name} is {found.dtype} {found.shape}")
 
 
-def _first_60_ms(path: Path) -> np.ndarray:
+def _two_ears(path: Path) -> np.ndarray:
+    """(2, N) within -1..1."""
     recording = read_wav(path)
     if recording.sample_rate != SAMPLE_RATE:
         raise AudioError(f"{path}: {recording.sample_rate} Hz; these echoes have {SAMPLE_RATE} Hz")
-    if recording.waveform.shape[0] != 2 or recording.waveform.shape[1] < SAMPLES:
+    least = FIRST_60_MS.samples or 0
+    if recording.waveform.shape[0] != 2 or recording.waveform.shape[1] < least:
         channels, samples = recording.waveform.shape
-        raise AudioError(f"{path}: {channels} x {samples} samples; wanted two ears and 60 ms = {SAMPLES} samples")
-    return recording.waveform[:, :SAMPLES].clip(-1.0, 1.0)
+        raise AudioError(f"{path}: {channels} x {samples} samples; wanted two ears and 60 ms = {least} samples")
+    return recording.waveform.clip(-1.0, 1.0)
+
+
+def _open(root: str, reading: Reading) -> VisualEchoes:
+    """Of the files of pictures that are there, the smallest that need not be enlarged."""
+    there = [size for size in IMAGE_SIZES if _pickle(Path(root), size).is_file()] or [IMAGE_SIZES[0]]
+    enough = [size for size in there if reading.size is None or size >= max(reading.size)]
+    return VisualEchoes(
+        root,
+        reading.split,
+        image_size=enough[0] if enough else there[-1],
+        size=reading.size,
+        cap=MAX_DEPTH if reading.cap is None else reading.cap,
+        axis=FIRST_60_MS if reading.axis.samples is None else reading.axis,
+        keys=reading.keys,
+    )
+
+
+def _pickle(root: Path, size: int) -> Path:
+    return root / f"scene_observations_{size}.pkl"
+
+
+def _recognise(root: Path) -> bool:
+    return any(root.glob("scene_observations_*.pkl"))
+
+
+def _check(root: Path, report: Report, full_scale: float | None) -> list[Part]:
+    """The smallest pictures that are there, and recordings in full."""
+    sizes = [size for size in IMAGE_SIZES if _pickle(root, size).is_file()] or [IMAGE_SIZES[0]]
+    report.remarks.append(f"pictures and depth of {sizes[0]} pixels were read")
+    parts = []
+    for split in SPLITS:
+        try:
+            data = VisualEchoes(root, split, image_size=sizes[0], axis=AS_RECORDED)
+        except DataError as error:
+            if str(error) not in report.broken:  # a broken file is broken for both splits
+                report.broken.append(str(error))
+            continue
+        ids = ["/".join(map(str, state)) for state in data.states]
+        parts.append(Part(split, ids, partial(measure_sample, data)))
+    return parts
+
+
+register_data_set(
+    DataSetInfo(
+        "visual_echoes",
+        _open,
+        recognise=_recognise,
+        cap=MAX_DEPTH,
+        splits=SPLITS,
+        published={"all": PUBLISHED_STATES},
+        check=_check,
+    )
+)

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.range_axis import RangeAxis
 from avsnet.geometry import resize_intrinsics
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.simulator import VERSION, sample
-from avsnet.rooms.sound.rig import RecordingRig
 
 FULL = 32_767
 """What a recording's peak is stored as."""
 
-_LONGEST_LEAD = 1200  # samples by which a recording's direct sound may come later than `align`
+_LONGEST_LEAD = 1200  # samples by which a recording's direct sound may come later than where it is put
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class Store:
         domain: `"offices"` or `"historic"`.
         size: (h, w) pixels.
         aspect: as in `sample`.
-        samples: length of every recording; 0: there are none, and no sound is made.
-        align: the sample at which the direct sound is put; None: as recorded.
+        axis: of recordings, with a length; None: there are none, and no sound is made.
         preset: name of the simulator's knobs.
         cache: folder; None: nothing is kept.
         oversample: pictures are made so many times larger each way and averaged, as those of a camera are before they
@@ -42,8 +40,7 @@ class Store:
     domain: str
     size: tuple[int, int]
     aspect: float | None
-    samples: int
-    align: int | None
+    axis: RangeAxis | None
     preset: str
     cache: Path | None
     oversample: int = 1
@@ -56,9 +53,9 @@ class Store:
         name = f"{self.preset}-v{VERSION}-{self.domain}-{self.size[0]}x{self.size[1]}"
         name += f"-aspect{self.aspect:.4g}" if self.aspect else ""
         name += f"-oversample{self.oversample}" if self.oversample > 1 else ""
-        if not self.samples:
+        if self.axis is None:
             return self.cache / f"{name}-silent"
-        return self.cache / f"{name}-{self.samples}-{'raw' if self.align is None else self.align}"
+        return self.cache / f"{name}-{self.axis.samples}-{'raw' if self.axis.align is None else self.axis.align}"
 
     def path(self, seed: int, frame: int) -> Path:
         """The file of a sample."""
@@ -84,7 +81,8 @@ class Store:
 
     def make(self, seed: int, frame: int) -> np.ndarray:
         """Make a sample's record, and keep it where there is a cache."""
-        raw = self.samples + (0 if self.align is None or not self.samples else _LONGEST_LEAD)
+        samples = 0 if self.axis is None else self.axis.samples or 0
+        raw = samples + (0 if self.axis is None or self.axis.align is None else _LONGEST_LEAD)
         height, width = self.size
         finer = (height * self.oversample, width * self.oversample)
         made = sample(self.domain, seed, frame, size=finer, aspect=self.aspect, samples=raw, preset=self.preset)
@@ -97,11 +95,11 @@ class Store:
             ("ambiguous", "?"),
             ("room_type", "U16"),
         ]
-        if self.samples:
-            kind[3:3] = [("waveform", "<i2", (2, self.samples)), ("peak", "<f4")]
+        if self.axis is not None:
+            kind[3:3] = [("waveform", "<i2", (2, samples)), ("peak", "<f4")]
         record = np.zeros((), kind)
-        if self.samples:
-            waveform = self._placed(made["audio"], made["rig"])
+        if self.axis is not None:
+            waveform = self.axis.place(made["audio"], made["rig"].direct_sample)
             peak = max(float(np.abs(waveform).max()), 1e-12)
             record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
         middle = slice(self.oversample // 2, None, self.oversample)
@@ -116,12 +114,3 @@ class Store:
             with atomic_path(self.path(seed, frame)) as temporary:
                 np.save(temporary, record)
         return record
-
-    def _placed(self, waveform: np.ndarray, rig: RecordingRig) -> np.ndarray:
-        """(2, samples) with the direct sound where it is wanted."""
-        arrival = rig.start + rig.geometry.direct_paths.min() / rig.geometry.speed_of_sound
-        shift = 0 if self.align is None else self.align - round(arrival * SAMPLE_RATE)
-        placed = np.zeros((2, self.samples), np.float32)
-        start, stop = max(0, shift), min(self.samples, waveform.shape[1] + shift)
-        placed[:, start:stop] = waveform[:, start - shift : stop - shift]
-        return placed

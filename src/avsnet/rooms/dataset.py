@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,15 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.range_axis import BATVISION_AXIS, RangeAxis
 from avsnet.audio.stft import SpectrogramSettings
-from avsnet.data.rows import DIRECT_AT, SAMPLES
+from avsnet.data.reading import Camera, Reading
+from avsnet.data.registry import DataSetInfo, register_data_set
+from avsnet.data.triplets import Footage
 from avsnet.errors import OptionError
 from avsnet.metrics import valid_depth
 from avsnet.rooms.cache import FULL, Store
+from avsnet.rooms.geometry.walk import FRAMES
 from avsnet.rooms.preset import find_domain, find_preset
 from avsnet.rooms.workers import spread
 
@@ -33,9 +39,8 @@ class Rooms(Dataset[dict[str, Any]]):
         depth: `"sensor"`: with a sensor's noise and holes; `"true"`: of every pixel up to the cap; None: no depth.
         cap: metres; None: the domain's.
         over_cap: "drop" or "clip", as in the readers.
-        samples: length of every recording; 0: pictures only, no sound is made.
-        align: the sample at which the direct sound is put, from the rig's geometry, not by ear as the readers must;
-            None: as recorded.
+        axis: of recordings; the direct sound is found by the rig's geometry, not by ear as the readers must. Without a
+            length it is the preset's. None: pictures only, no sound is made.
         spectrogram: settings that give `echo`.
         preset: name of the simulator's knobs.
         cache: folder to keep samples in; None: they are made each time.
@@ -60,8 +65,7 @@ class Rooms(Dataset[dict[str, Any]]):
         depth: str | None = "sensor",
         cap: float | None = None,
         over_cap: str = "drop",
-        samples: int = SAMPLES,
-        align: int | None = DIRECT_AT,
+        axis: RangeAxis | None = BATVISION_AXIS,
         spectrogram: SpectrogramSettings | None = None,
         preset: str = "rooms-1",
         cache: str | Path | None = None,
@@ -72,26 +76,27 @@ class Rooms(Dataset[dict[str, Any]]):
             raise OptionError("rooms, frames: found none, wanted one or more")
         if depth not in ("sensor", "true", None):
             raise OptionError(f"depth: found {depth!r}, wanted sensor, true or None")
-        if spectrogram is not None and not samples:
-            raise OptionError("samples: 0 make no sound, of which there is no spectrogram")
-        if samples < 0 or (samples and align is not None and not 0 <= align < samples):
-            raise OptionError(f"samples {samples}, align {align}: the direct sound must lie within the recording")
+        if spectrogram is not None and axis is None:
+            raise OptionError("axis: None makes no sound, of which there is no spectrogram; give a range axis")
         if oversample < 1:
             raise OptionError(f"oversample {oversample}: give 1 or more")
         self.domain, self.preset, self.size, self.aspect, self.depth = domain, preset, size, aspect, depth
-        self.cap = find_domain(domain, find_preset(preset)).cap if cap is None else cap
+        knobs = find_preset(preset)
+        self.cap = find_domain(domain, knobs).cap if cap is None else cap
         valid_depth(np.zeros(1), self.cap, over_cap)
-        self.over_cap, self.samples, self.align, self.spectrogram = over_cap, samples, align, spectrogram
+        if axis is not None and axis.samples is None:
+            axis = replace(axis, samples=knobs.samples)
+        self.over_cap, self.axis, self.spectrogram = over_cap, axis, spectrogram
         self.items = [(int(seed), int(frame)) for seed in seeds for frame in frames]
         kept = None if cache is None else Path(cache)
-        self.store = Store(domain, size, aspect, samples, align, preset, kept, oversample)
+        self.store = Store(domain, size, aspect, axis, preset, kept, oversample)
         self.folder = self.store.folder
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The sample at a place; beside the contract's keys it has `k`, `ambiguous` and `room_type`."""
+        """The sample at a place; next to the contract's keys it has `k`, `ambiguous` and `room_type`."""
         seed, frame = self.items[index]
         record = self.store.read(seed, frame)
         found: dict[str, Any] = {
@@ -109,7 +114,7 @@ class Rooms(Dataset[dict[str, Any]]):
                 torch.from_numpy(depth.astype(np.float32))[None],
                 torch.from_numpy(valid)[None],
             )
-        if self.samples:
+        if self.axis is not None:
             waveform = torch.from_numpy(record["waveform"].astype(np.float32) * np.float32(record["peak"] / FULL))
             found["waveform"], found["sample_rate"] = waveform, SAMPLE_RATE
             if self.spectrogram is not None:
@@ -139,3 +144,51 @@ class Rooms(Dataset[dict[str, Any]]):
             bar.update()
         bar.close()
         return len(missing)
+
+
+class _Filmed(Dataset[dict[str, Any]]):
+    """Rooms as frames: with the camera that the user gives, or their own."""
+
+    def __init__(self, rooms: Rooms, camera: Camera) -> None:
+        self.rooms, self.camera = rooms, camera
+
+    def __len__(self) -> int:
+        return len(self.rooms)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        sample = self.rooms[index]
+        matrix = self.camera(sample["intrinsics"].double().numpy(), self.rooms.size)
+        return sample | {"intrinsics": torch.from_numpy(matrix.astype(np.float32))}
+
+
+def _seeds(where: str) -> tuple[str, range]:
+    """The domain and the seeds of DOMAIN:FIRST-LAST."""
+    found = re.fullmatch(r"(\w+):(\d+)-(\d+)", where)
+    if found is None:
+        raise OptionError(f"source 'rooms:{where}': wanted rooms:DOMAIN:FIRST-LAST, such as rooms:historic:0-1999")
+    seeds = range(int(found[2]), int(found[3]) + 1)
+    if not seeds:
+        raise OptionError(f"source 'rooms:{where}': holds no room; give the smaller seed first")
+    return found[1], seeds
+
+
+def _options(reading: Reading) -> dict[str, Any]:
+    size = {} if reading.size is None else {"size": reading.size}
+    return size | {"cap": reading.cap, "cache": reading.cache, "oversample": reading.oversample}
+
+
+def _open(where: str, reading: Reading) -> Rooms:
+    domain, seeds = _seeds(where)
+    axis = reading.axis if "waveform" in reading.keys else None  # making sound is what takes time
+    depth = "sensor" if "depth" in reading.keys else None
+    return Rooms(domain, seeds, axis=axis, depth=depth, **_options(reading))
+
+
+def _footage(where: str, reading: Reading, interval: int, camera: Camera) -> Footage:
+    """Every so many frames of each walk: neighbouring triplets share pictures."""
+    domain, seeds = _seeds(where)
+    rooms = Rooms(domain, seeds, frames=range(0, FRAMES, interval), depth=None, axis=None, **_options(reading))
+    return Footage(_Filmed(rooms, camera), [seed for seed, _ in rooms.items], 1)
+
+
+register_data_set(DataSetInfo("rooms", _open, where="DOMAIN:FIRST-LAST", footage=_footage))

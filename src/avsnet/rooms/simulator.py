@@ -72,7 +72,7 @@ def sample(
     found = describe(domain, seed, frame, size=size, k=k, aspect=aspect, preset=preset)
     if samples is not None:
         _check_whole("samples", samples, 0)
-    place = _location(domain, seed, preset)
+    place = location(domain, seed, preset)
     kind, number, k = place.domain, frame // FRAMES, found["k"]
     view = place.walk(number).view(frame % FRAMES)
     picture = render(place.scene, place.caster, view, found["K"], *size)
@@ -86,7 +86,7 @@ def sample(
     found["rig"] = place.rig() if rig is None else rig
     samples = place.preset.samples if samples is None else samples
     if samples:
-        found["audio"] = _listen(place, view.scaled(k), k, found["rig"], frame, samples)
+        found["audio"] = listen_at(place, view.scaled(k), k, found["rig"], frame, samples)
     return found
 
 
@@ -122,7 +122,7 @@ def describe(
             raise OptionError(f"{name} {ratio!r}: give a number from 0.01 to 100")
     if len(size) != 2 or any(int(side) != side or not 8 <= side <= 8192 for side in size):
         raise OptionError(f"size {size!r}: give (height, width), each 8 to 8192 pixels")
-    place = _location(domain, seed, preset)
+    place = location(domain, seed, preset)
     walk = place.walk(frame // FRAMES)
     view = walk.view(frame % FRAMES)
     intrinsics = intrinsics_from_fov(size[1], size[0], walk.fov)
@@ -141,7 +141,7 @@ def _check_whole(name: str, value: int, least: int) -> None:
 
 
 @dataclass
-class _Location:
+class Location:
     """A room made ready: all its frames share it."""
 
     domain: Domain
@@ -160,9 +160,11 @@ class _Location:
         return self.domain.k[0] if self.scene.ambiguous else 1.0
 
     def stream(self, purpose: str, *frame: int) -> np.random.SeedSequence:
+        """The room's random numbers for one purpose."""
         return _stream(self.domain.name, self.seed, purpose, *frame)
 
     def walk(self, number: int) -> Walk:
+        """One of its walks, the first one where there is no other."""
         if number not in self.walks:
             drawn = draw_walk(
                 self.scene, self.caster, self.preset, self.smallest, number == 0, self.stream("walk", number)
@@ -182,6 +184,7 @@ class _Location:
         return self.gains[number]
 
     def rig(self) -> RecordingRig:
+        """The rig that all of its recordings are made with."""
         below = self.scene.camera_height * self.smallest - self.preset.floor_clearance
         return draw_rig(
             self.stream("rig"), start=self.domain.start, resonance=self.domain.resonance, below=min(0.3, below)
@@ -193,7 +196,7 @@ def _stream(domain: str, seed: int, purpose: str, *frame: int) -> np.random.Seed
 
 
 @lru_cache(maxsize=4)
-def _location(domain: str, seed: int, preset: str) -> _Location:
+def location(domain: str, seed: int, preset: str) -> Location:
     """Draw rooms until there is one with a place for a camera."""
     knobs = find_preset(preset)
     kind = find_domain(domain, knobs)
@@ -206,11 +209,11 @@ def _location(domain: str, seed: int, preset: str) -> _Location:
             if walk is not None:
                 low, high = np.log(kind.k)
                 k = float(np.exp(np.random.default_rng(_stream(domain, seed, "k")).uniform(low, high)))
-                return _Location(kind, knobs, seed, scene, caster, walk, k if scene.ambiguous else 1.0, {0: walk})
+                return Location(kind, knobs, seed, scene, caster, walk, k if scene.ambiguous else 1.0, {0: walk})
     raise AssertionError(f"no place for a camera in {_ATTEMPTS} rooms drawn from {domain} {seed}")
 
 
-def _listen(place: _Location, view: View, k: float, rig: RecordingRig, frame: int, samples: int) -> np.ndarray:
+def listen_at(place: Location, view: View, k: float, rig: RecordingRig, frame: int, samples: int) -> np.ndarray:
     """(2, samples) float32: the room in metres, heard at a view in metres."""
     quads = place.scene.quads.scaled(k)
     plate = rig.plate_quads(view.position, view.axes)

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
 from avsnet.errors import OptionError, OutputError
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.geometry.walk import FRAMES
 from avsnet.rooms.preset import find_domain, find_preset
 from avsnet.rooms.simulator import VERSION, describe, sample

@@ -9,6 +9,7 @@ from avsnet.errors import MissingExtraError, OptionError
 from avsnet.rooms.geometry import raycast
 from avsnet.rooms.geometry.raycast import ray_caster
 from avsnet.rooms.geometry.scene import Look, box, join, rectangles, shell
+from slow_rays import meet_slowly
 
 GREY = Look(material=0)
 BACKENDS = ["numpy", "embree"]
@@ -19,19 +20,6 @@ def backend(request):
     if request.param == "embree":
         pytest.importorskip("embreex")
     return request.param
-
-
-def meet_slowly(quads, origin, direction):
-    """Ray parameter at each rectangle: origin + t direction = corner + a u + b v, solved as three equations."""
-    crossings = np.full(len(quads), np.inf)
-    for number in range(len(quads)):
-        matrix = np.column_stack([direction, -quads.u[number], -quads.v[number]])
-        if abs(np.linalg.det(matrix)) < 1e-12:
-            continue
-        t, a, b = np.linalg.solve(matrix, quads.corner[number] - origin)
-        if t > 0 and 0 <= a <= 1 and 0 <= b <= 1:
-            crossings[number] = t
-    return crossings
 
 
 def scattered(count, seed):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from avsnet.depth_files import read_depth
 from avsnet.geometry import intrinsics_from_fov, pixel_rays, read_intrinsics
+from avsnet.io.depth_maps import read_depth
 from avsnet.planes import find_planes
 from avsnet.rooms.geometry.materials import MATERIALS
 from avsnet.rooms.geometry.raycast import ray_caster

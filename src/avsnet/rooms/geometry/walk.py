@@ -105,7 +105,7 @@ def draw_walk(scene: Scene, caster: RayCaster, preset: Preset, smallest: float, 
 
 def _clear(scene: Scene, caster: RayCaster, place: np.ndarray, clear: float) -> bool:
     """Whether a camera may stand there: in the open, not within a thing, nothing near."""
-    directions = _sphere()
+    directions = sphere()
     index, distance = caster.cast(place, directions)
     # Steeply below is the floor, or what the camera stands on or looks over: half the room is enough.
     asked = np.where(directions[:, 2] < -0.5, 0.5, 1.0) * clear
@@ -113,7 +113,7 @@ def _clear(scene: Scene, caster: RayCaster, place: np.ndarray, clear: float) -> 
     return bool((distance > asked).all() and np.mean(backs & (index >= 0)) < 0.1 and np.mean(index >= 0) > 0.4)
 
 
-def _sphere() -> np.ndarray:
+def sphere() -> np.ndarray:
     """(256, 3) directions that share out the sphere evenly."""
     number = np.arange(_RAYS) + 0.5
     z = 1.0 - 2.0 * number / _RAYS

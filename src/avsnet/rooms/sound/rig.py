@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
 from avsnet.rooms.geometry.materials import material_index
 from avsnet.rooms.geometry.scene import Look, Quads, rectangles
@@ -89,6 +90,11 @@ class RecordingRig:
     behind: tuple[float, ...] = BEHIND
     direct: float = 0.2
 
+    @property
+    def direct_sample(self) -> int:
+        """Sample of a recording at which the direct sound stands, by geometry."""
+        return round((self.start + self.geometry.direct_paths.min() / self.geometry.speed_of_sound) * SAMPLE_RATE)
+
     def placed(self, camera: np.ndarray, axes: np.ndarray) -> PlacedRig:
         """The rig with its camera at a point, (3,) metres in world axes, that looks along the last row of `axes`."""
         speaker, *ears = camera + np.array([self.geometry.speaker, *self.geometry.ears]) @ axes
@@ -121,8 +127,9 @@ def draw_rig(
     noise: float = 0.01,
     below: float = 0.05,
     plate: bool | None = None,
+    spacing: tuple[float, float] = (0.12, 0.35),
 ) -> RecordingRig:
-    """Draw a rig: 0.12 to 0.35 m between the ears, the speaker 0.06 to 0.5 m from them.
+    """Draw a rig, the speaker 0.06 to 0.5 m from its ears.
 
     Args:
         seed: of the rig alone; the room's size must not be in it.
@@ -132,9 +139,10 @@ def draw_rig(
         below: metres that the rig may reach below its camera; the camera's smallest height less 0.10 m keeps it
             clear of the floor.
         plate: whether there is a plate; None = every second rig has one.
+        spacing: range of the metres between the ears.
     """
     rng = np.random.default_rng(seed)
-    half = rng.uniform(0.12, 0.35) / 2
+    half = rng.uniform(*spacing) / 2
     distance = rng.uniform(max(0.05, 1.02 * half), 0.5)
     ahead, aside = rng.uniform(-np.pi / 2, np.pi / 2), rng.uniform(-0.02, 0.02)
     middle = rng.uniform([-0.02, -0.05, -0.10], [0.02, 0.10, 0.05])
