@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from avsnet.errors import DepthError, OptionError
-from avsnet.models.registry import OUTPUT_KINDS
+from avsnet.models.info import OUTPUT_KINDS
 from avsnet.scale.rules import METHODS, as_depth, scale_depth
 from places import GOLDEN
 

@@ -10,20 +10,21 @@ All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.ranging import arrival_samples, echo_energy, local_mean, range_profile
-from avsnet.audio.recording import Echo, listen
-from avsnet.audio.rig import Rig
+from avsnet.audio.ranging import RangeProfile, about_rig, local_mean, profile_of
+from avsnet.audio.recording import Echo
 from avsnet.errors import DepthError, EchoError
 from avsnet.planes import Foot, Plane, find_planes
+from avsnet.scale.posterior import STEP, ScalePosterior
 
-_STEP = 0.002  # of log k
 _MEDIAN_RANGE = (0.15, 25.0)  # metres: medians of depth that are searched
 _ROOM = (2.5, 0.8)  # prior of the median depth: its middle in metres, its deviation in log
 _METRIC = 1.0  # prior of a metric model's scale error: deviation in log
@@ -49,10 +50,9 @@ _WITNESS = 0.4  # power of each plane's evidence: one loud echo may speak for se
 # independent witnesses
 
 _SHARPNESS = 2.0  # power of the posterior; brings its confidence near to how often it was right in the rooms
-_SMOOTH = 0.02  # of log k, over which the posterior is averaged before its peak is taken
-_PEAK = 0.15  # half width in log k of what counts as one scale
 _FAR = 0.30  # distance in log k from which another scale is a different answer
 _DOUBTFUL = 0.3  # confidence under which the user is told
+_DRAWN = 12.0  # metres of the profile that is kept for a picture; farther where a plane was heard farther away
 _ALIKE = 0.7  # the second scale's share of the first's probability from which neither is believed
 
 
@@ -71,41 +71,64 @@ class Arrival:
     evidence: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class EchoEvidence:
+    """The echo over range, and the surfaces that it speaks of.
+
+    Args:
+        profile: the echo's strength over range.
+        arrivals: the map's planes at the scale found, and whether each was heard.
+    """
+
+    profile: RangeProfile
+    arrivals: tuple[Arrival, ...]
+
+    @classmethod
+    def of(cls, echo: Echo, arrivals: Sequence[Arrival]) -> EchoEvidence:
+        """The evidence of planes that were looked for in an echo."""
+        farthest = max((arrival.distance for arrival in arrivals if arrival.evidence > 0.0), default=0.0)
+        return cls(profile_of(echo, max_range=max(_DRAWN, 1.1 * farthest)), tuple(arrivals))
+
+
+@dataclass(frozen=True, eq=False)
 class EchoScale:
     """The scale that an echo gives to a map.
 
     Args:
-        scale: metres per unit of the map, the posterior's highest peak.
-        confidence: probability that the scale lies within 15 % of it.
-        log_scale: (S,) grid of log k.
-        posterior: (S,) probability on that grid, sum 1.
-        arrivals: the map's planes at that scale.
-        warnings: one line for each thing a user should know.
+        posterior: over metres per unit of the map.
+        arrivals: the map's planes at the most probable scale.
+        warnings: one line for each thing a user should know, the origin of the rig's geometry first.
     """
 
-    scale: float
-    confidence: float
-    log_scale: np.ndarray
-    posterior: np.ndarray
+    posterior: ScalePosterior
     arrivals: tuple[Arrival, ...]
     warnings: tuple[str, ...]
 
+    @cached_property
+    def second(self) -> tuple[float, float]:
+        """The best scale more than 35 % away, and its probability as a share of the first one's."""
+        return self.posterior.second(_FAR)
+
     @property
     def ambiguous(self) -> bool:
-        """Whether a scale more than 35 % away is nearly as probable: then neither is to be believed."""
-        return second_scale(self)[1] > _ALIKE
+        """Whether the second scale is nearly as probable: then neither is to be believed."""
+        return self.second[1] > _ALIKE
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the scale must not be believed; None where it may."""
+        if not self.ambiguous:
+            return None
+        first, second = self.posterior.scale, self.second[0]
+        fix = "give the rig's geometry and the camera's field of view, or one known distance"
+        return (
+            f"ambiguous: the echo fits the picture at {first:.3g} and at {second:.3g} metres per unit alike; "
+            + "; ".join([fix, *self.warnings[1:]])
+        )
 
 
-def scale_from_echo(
-    depth: np.ndarray,
-    valid: np.ndarray,
-    intrinsics: np.ndarray,
-    waveform: np.ndarray,
-    sample_rate: int,
-    rig: Rig | None = None,
-    *,
-    metric: bool = False,
+def posterior_from_echo(
+    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, echo: Echo, *, metric: bool = False
 ) -> EchoScale:
     """Find the factor that brings a relative depth map to metres.
 
@@ -113,98 +136,98 @@ def scale_from_echo(
         depth: (H, W) depth along the optical axis in any unit (disparity is inverted beforehand).
         valid: (H, W) bool.
         intrinsics: (3, 3) pixels of this map.
-        waveform: (2, N), (1, N) or (N,) in -1..1, row 0 = left.
-        sample_rate: hertz.
-        rig: speaker and ears; None = the assumed rig, and the warnings say so.
+        echo: what `avsnet.audio.recording.listen` heard; the warnings say where its rig's geometry comes from.
         metric: the map comes from a metric model, whose scale is wrong by a factor of three rather than thirty.
 
     Returns:
-        The `EchoScale`.
+        The `EchoScale`; where two far scales explain the echo alike, its best guess, with a `refusal`.
 
     Raises:
         DepthError: no valid pixel, or no plane in the map.
-        EchoError: silent, no direct sound, no echo, too short; or two far scales explain the echo alike.
+        EchoError: nothing after the direct sound stands out.
     """
-    result = posterior_from_echo(depth, valid, intrinsics, waveform, sample_rate, rig, metric=metric)
-    if result.ambiguous:
-        second = second_scale(result)[0]
-        raise EchoError(
-            f"ambiguous: the echo fits the picture at {result.scale:.3g} and at {second:.3g} metres per unit alike; "
-            + "; ".join(
-                ["give the rig's geometry and the camera's field of view, or one known distance", *result.warnings[1:]]
-            )
-        )
-    return result
-
-
-def posterior_from_echo(
-    depth: np.ndarray,
-    valid: np.ndarray,
-    intrinsics: np.ndarray,
-    waveform: np.ndarray,
-    sample_rate: int,
-    rig: Rig | None = None,
-    *,
-    metric: bool = False,
-) -> EchoScale:
-    """As `scale_from_echo`, but an ambiguous echo gives its best scale instead of an error."""
-    rig = rig or Rig()
-    echo = listen(waveform, sample_rate, rig)
-    if not range_profile(waveform, sample_rate, rig).reflections:
+    if not profile_of(echo).reflections:
         raise EchoError("; ".join(["no echo: nothing after the direct sound stands out of its decay", *echo.warnings]))
+    depth, valid = _known_depth(depth, valid)
+    median = float(np.median(depth[valid]))
+    log_scale = np.arange(np.log(_MEDIAN_RANGE[0] / median), np.log(_MEDIAN_RANGE[1] / median), STEP)
+    prior = _log_prior(log_scale, median, metric)
+    log_ratio = _log_ratio(echo)
+    readings = [
+        _read(find_planes(depth, valid, intrinsics, tolerance, draw), (floor, shape_error), log_ratio, echo, log_scale)
+        for (tolerance, floor, shape_error), draw in product(_READINGS, range(_DRAWS))
+    ]
+    if not any(reading.planes for reading in readings):
+        raise DepthError("no plane in the map: nothing in it can be expected to mirror sound")
+    posterior = _posterior(log_scale, [prior + reading.score for reading in readings])
+    best, scale = posterior.mode, posterior.scale
+    likeliest = readings[int(np.argmax([reading.score[best] for reading in readings]))]
+    warnings = (about_rig(echo.rig), *echo.warnings)
+    if posterior.confidence < _DOUBTFUL:
+        share = f"{posterior.confidence:.0%}"
+        warnings += (f"low confidence: the echo says little; this scale is {share} probable within 15 %",)
+    arrivals = tuple(
+        _arrival(plane, ratio[best], echo, scale)
+        for plane, ratio in zip(likeliest.planes, likeliest.ratios, strict=True)
+    )
+    return EchoScale(posterior, arrivals, warnings)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to see planes in the map, with what the echo says of each: (S,) density ratios, and (S,) all in all."""
+
+    planes: list[Plane]
+    ratios: list[np.ndarray]
+    score: np.ndarray
+
+
+def _known_depth(depth: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The map as float64 with zeros where it is unknown, and (H, W) bool where it is known."""
     valid = valid & (depth > 0) & np.isfinite(depth)
     if not valid.any():
         raise DepthError("no valid pixel: the map is empty")
-    depth = np.where(valid, depth, 0.0).astype(np.float64)
-    median = float(np.median(depth[valid]))
-    log_scale = np.arange(np.log(_MEDIAN_RANGE[0] / median), np.log(_MEDIAN_RANGE[1] / median), _STEP)
+    return np.where(valid, depth, 0.0).astype(np.float64), valid
+
+
+def _log_prior(log_scale: np.ndarray, median: float, metric: bool) -> np.ndarray:
+    """(S,) of rooms' sizes, and of a metric model's own scale."""
     prior = -0.5 * ((log_scale + np.log(median / _ROOM[0])) / _ROOM[1]) ** 2
-    if metric:
-        prior -= 0.5 * (log_scale / _METRIC) ** 2
-    log_ratio = _log_ratio(echo, rig)
-    readings, scores = [], []
-    for (tolerance, floor, shape_error), draw in product(_READINGS, range(_DRAWS)):
-        planes, unexplained = find_planes(depth, valid, intrinsics, tolerance, draw)
-        evidence = [_evidence(plane, log_ratio, echo, rig, log_scale) for plane in planes]
-        score = prior - _UNEXPLAINED * unexplained
-        for plane, ratio in zip(planes, evidence, strict=True):
-            blur = np.hypot(floor, shape_error * plane.spread) / _STEP
-            heard = _ECHOES[plane.foot] * min(1.0, np.sqrt(plane.share / _FULL_SHARE))
-            score = score + _WITNESS * np.log1p(heard * (gaussian_filter1d(ratio, blur, mode="nearest") - 1.0))
-        readings.append((planes, evidence))
-        scores.append(score)
-    if not any(planes for planes, _ in readings):
-        raise DepthError("no plane in the map: nothing in it can be expected to mirror sound")
+    return prior - 0.5 * (log_scale / _METRIC) ** 2 if metric else prior
+
+
+def _read(
+    found: tuple[list[Plane], float],
+    errors: tuple[float, float],
+    log_ratio: np.ndarray,
+    echo: Echo,
+    log_scale: np.ndarray,
+) -> _Reading:
+    """What the echo says of some planes and the share of pixels off them; `errors` are their floor and shape error."""
+    planes, unexplained = found
+    floor, shape_error = errors
+    ratios = [_evidence(plane, log_ratio, echo, log_scale) for plane in planes]
+    score = np.full(len(log_scale), -_UNEXPLAINED * unexplained)
+    for plane, ratio in zip(planes, ratios, strict=True):
+        blur = np.hypot(floor, shape_error * plane.spread) / STEP
+        heard = _ECHOES[plane.foot] * min(1.0, np.sqrt(plane.share / _FULL_SHARE))
+        score += _WITNESS * np.log1p(heard * (gaussian_filter1d(ratio, blur, mode="nearest") - 1.0))
+    return _Reading(planes, ratios, score)
+
+
+def _posterior(log_scale: np.ndarray, scores: list[np.ndarray]) -> ScalePosterior:
+    """The readings together, sharpened."""
     log_posterior = _SHARPNESS * np.logaddexp.reduce(scores)
-    posterior = np.exp(log_posterior - log_posterior.max())
-    posterior /= posterior.sum()
-    best = int(np.argmax(gaussian_filter1d(posterior, _SMOOTH / _STEP, mode="constant")))
-    planes, evidence = readings[int(np.argmax([score[best] for score in scores]))]
-    confidence = float(posterior[np.abs(log_scale - log_scale[best]) < _PEAK].sum())
-    warnings = (f"rig {rig.origin}: speaker to ear {rig.direct_paths.mean():.2f} m", *echo.warnings)
-    if confidence < _DOUBTFUL:
-        warnings += (f"low confidence: the echo says little; this scale is {confidence:.0%} probable within 15 %",)
-    arrivals = tuple(
-        _arrival(plane, ratio[best], echo, rig, float(np.exp(log_scale[best])))
-        for plane, ratio in zip(planes, evidence, strict=True)
-    )
-    return EchoScale(
-        float(np.exp(log_scale[best])),
-        confidence,
-        log_scale,
-        posterior,
-        arrivals,
-        warnings,
-    )
+    return ScalePosterior(log_scale, np.exp(log_posterior - log_posterior.max()))
 
 
-def _log_ratio(echo: Echo, rig: Rig) -> np.ndarray:
+def _log_ratio(echo: Echo) -> np.ndarray:
     """(C, N) how much more likely each sample is at a mirror's echo than elsewhere, as a log density ratio.
 
     Two things tell an echo: its prominence, the energy over its local mean, whatever the decay; and its level, the
     energy times the path squared, which spreading leaves alone, over the loudest such level of the early echo.
     """
-    energy = echo_energy(echo, rig)
+    energy, rig = echo.energy, echo.rig
     after = (np.arange(energy.shape[1]) - echo.direct) / SAMPLE_RATE
     counted = after > _DEAD_TIME
     peaks = np.maximum(maximum_filter1d(energy, 5, axis=1), 1e-12)
@@ -216,33 +239,21 @@ def _log_ratio(echo: Echo, rig: Rig) -> np.ndarray:
     return _PROMINENCE[0] * np.clip(prominence, *_PROMINENCE[1:]) + _LEVEL[0] * np.clip(level, *_LEVEL[1:]) + _OFFSET
 
 
-def _evidence(plane: Plane, log_ratio: np.ndarray, echo: Echo, rig: Rig, log_scale: np.ndarray) -> np.ndarray:
+def _evidence(plane: Plane, log_ratio: np.ndarray, echo: Echo, log_scale: np.ndarray) -> np.ndarray:
     """(S,) density ratio of what is heard at the plane's moment, for every scale; 1 where nothing can be heard."""
-    distances = np.exp(log_scale) * plane.distance
-    paths = rig.mirrored_paths(np.broadcast_to(plane.normal, (len(distances), 3)), distances)
-    arrivals = arrival_samples(echo, rig, paths[:, list(echo.ears)])
+    arrivals = _arrivals(plane, np.exp(log_scale) * plane.distance, echo)
     samples = np.arange(log_ratio.shape[1])
     heard = np.mean([np.interp(arrivals[:, row], samples, values) for row, values in enumerate(log_ratio)], axis=0)
     outside = (arrivals < echo.direct + _DEAD_TIME * SAMPLE_RATE) | (arrivals > samples[-1])
     return np.where(outside.any(axis=1), 1.0, np.exp(heard))
 
 
-def _arrival(plane: Plane, ratio: float, echo: Echo, rig: Rig, scale: float) -> Arrival:
+def _arrivals(plane: Plane, distances: np.ndarray, echo: Echo) -> np.ndarray:
+    """(S, C) fractional samples at which a plane is heard at each ear, for each distance that it may have."""
+    return echo.mirrored(np.broadcast_to(plane.normal, (len(distances), 3)), distances)
+
+
+def _arrival(plane: Plane, ratio: float, echo: Echo, scale: float) -> Arrival:
     distance = scale * plane.distance
-    paths = rig.mirrored_paths(plane.normal[None], np.array([distance]))[:, list(echo.ears)]
-    delays = (arrival_samples(echo, rig, paths)[0] - echo.direct) / SAMPLE_RATE
+    delays = (_arrivals(plane, np.array([distance]), echo)[0] - echo.direct) / SAMPLE_RATE
     return Arrival(distance, tuple(delays.tolist()), float(np.log(ratio)))
-
-
-def second_scale(found: EchoScale) -> tuple[float, float]:
-    """The best scale that is a different answer.
-
-    Returns:
-        That scale, metres per unit of the map; its probability as a share of the first scale's.
-    """
-    far = np.where(np.abs(found.log_scale - np.log(found.scale)) > _FAR, found.posterior, 0.0)
-    mass = np.convolve(far, np.ones(2 * int(_PEAK / _STEP) + 1), mode="same")
-    middle = int(np.argmax(mass))
-    near_it = np.abs(found.log_scale - found.log_scale[middle]) < _PEAK
-    best = int(np.argmax(np.where(near_it, gaussian_filter1d(far, _SMOOTH / _STEP), 0.0)))
-    return float(np.exp(found.log_scale[best])), float(mass[middle]) / max(found.confidence, 1e-12)

@@ -2,7 +2,7 @@
 
 Source: the paper, stage two: M = R * median(Mp) / median(R), with R the depth of a relative model and Mp the
 pseudo-dense metric depth of AVS-Net. The medians are those of *depth*, so disparity is inverted first, and
-only here. Maps with an open shift take the least-squares fit that MiDaS is judged with (Ranftl et al. 2020): scale
+only here. Maps with an open shift take the least-squares fit that MiDaS is evaluated with (Ranftl et al. 2020): scale
 and shift of the map in its own space, which for a disparity is inverse depth.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from avsnet.errors import DepthError, OptionError
-from avsnet.models.registry import OUTPUT_KINDS
+from avsnet.models.info import OUTPUT_KINDS
 
 _FEWEST = 3  # pixels for scale and shift: two always fit exactly, and so prove nothing
 _CONSTANT = 1e-6  # deviation over mean absolute value from which a map is flat: float32 knows no more digits

@@ -1,0 +1,168 @@
+"""The scale of a map by a trained ear: how probable is each scale, given the echo, the map, and what else is known?
+
+The network says how much more likely this echo is at each scale than an unrelated one. As an echo may *be* unrelated
+(of another room, drowned in noise), its likelihood never falls below that chance: an echo that says little changes
+little. It multiplies with what the map alone tells, or with a metric model's own scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.ranging import about_rig, profile_of
+from avsnet.audio.recording import Echo
+from avsnet.errors import DepthError, EchoError
+from avsnet.scale.ear_echo import STEP, echo_channels, rig_numbers
+from avsnet.scale.ear_map import map_features
+from avsnet.scale.posterior import ScalePosterior
+from avsnet.weights import PACKAGED
+
+if TYPE_CHECKING:  # torch takes a second to import
+    from avsnet.scale.ear_network import EarNetwork
+
+_EARLY = 0.05  # seconds after the direct sound in which a room is loud
+_DECAY = 1.5  # energy of the early echo over that of the recording's last quarter; noise alone has 1
+_FAINT = 1e-4  # energy of the early echo over the direct sound's, under which it may be that one's side lobes
+_DEAD_TIME = 0.004  # seconds after the direct sound that belong to it, its side lobes included
+# Beside metres that err as the map does: power of the likelihood, chance that the echo is the map's own. Set on the
+# HoloLens frames: what is said of unrelated echoes stays within a tenth of those metres.
+_BESIDE_A_WITNESS = (0.55, 0.5)
+_FINER = 5  # cells of the posterior to one of the network's
+_EDGE = 0.1  # of log scale, from the end of the grid
+_DOUBTFUL = 0.5  # probability that the echo is the map's, under which the user is told
+_LOW = 0.3  # confidence under which the user is told
+
+
+@dataclass(frozen=True, eq=False)
+class EarScale:
+    """The scale that an ear gives to a map.
+
+    Args:
+        posterior: over metres per unit of the map.
+        prior: the same before anything was heard.
+        belongs: probability that the echo was recorded where the map was taken.
+        warnings: one line for each thing a user should know, the origin of the rig's geometry first.
+    """
+
+    posterior: ScalePosterior
+    prior: ScalePosterior
+    belongs: float
+    warnings: tuple[str, ...]
+
+    @property
+    def scale(self) -> float:
+        """The posterior's median, metres per unit: where a second peak is nearly as high it errs least on average."""
+        return self.posterior.interval(0.0)[0]
+
+
+def posterior_from_ear(
+    depth: np.ndarray,
+    valid: np.ndarray,
+    intrinsics: np.ndarray,
+    echo: Echo,
+    *,
+    own: ScalePosterior | None = None,
+    network: EarNetwork | None = None,
+) -> EarScale:
+    """Find the factor that brings a depth map to metres.
+
+    Args:
+        depth: (H, W) along the optical axis in any unit.
+        valid: (H, W) bool.
+        intrinsics: (3, 3) pixels of this map.
+        echo: what `avsnet.audio.recording.listen` heard.
+        own: what is known of the scale beforehand, such as a metric model's own; None: the map alone tells.
+        network: None: the packaged one.
+
+    Returns:
+        The `EarScale`.
+
+    Raises:
+        DepthError: no valid pixel.
+        EchoError: nothing after the direct sound stands out, and nothing decays.
+        ModelError: the packaged weights are missing.
+    """
+    valid = valid & np.isfinite(depth) & (depth > 0.0)
+    if not valid.any():
+        raise DepthError("no valid pixel: the map is all unknown")
+    if not (_decays(echo) or profile_of(echo).reflections):
+        raise EchoError("; ".join(["no echo: nothing after the direct sound stands out of its decay", *echo.warnings]))
+    ear = packaged_ear() if network is None else network
+    power, matched = (1.0, float(ear.matched)) if own is None else _BESIDE_A_WITNESS
+    log_scale, log_prior, tempered = _heard(depth, valid, intrinsics, echo, ear, power, matched)
+    # A metric model's own scale stands in the place of what any map tells: both come from the same picture.
+    prior = ScalePosterior(log_scale, np.exp(log_prior)) if own is None else _on_grid(own, log_scale)
+    likelihood = np.exp(tempered)
+    posterior = ScalePosterior(log_scale, prior.probability * likelihood)
+    belongs = 1.0 - (1.0 - matched) / float((prior.probability * likelihood).sum())
+    warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(posterior, belongs))
+    return EarScale(posterior, prior, belongs, warnings)
+
+
+@lru_cache(maxsize=1)
+def packaged_ear() -> EarNetwork:
+    """The network that comes with the package, loaded once per process.
+
+    Raises:
+        ModelError: its weights are missing.
+    """
+    from avsnet.scale.ear_network import EarNetwork
+
+    return EarNetwork.load(PACKAGED / "ear")
+
+
+def _decays(echo: Echo) -> bool:
+    """Whether the sound after the direct one is more than its side lobes and dies away, as a room's does."""
+    after = (np.abs(echo.filtered[:, echo.direct :]) ** 2).mean(axis=0)
+    early = after[round(_DEAD_TIME * SAMPLE_RATE) : round(_EARLY * SAMPLE_RATE)].mean()
+    return bool(early > max(_DECAY * after[-max(1, len(after) // 4) :].mean(), _FAINT * after[:10].max()))
+
+
+def _heard(
+    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, echo: Echo, network: EarNetwork, *tempering: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S,) log scales, with the map's log prior of each and the echo's log likelihood ratio."""
+    import torch
+
+    from avsnet.scale.ear_network import LOG_MEDIANS
+
+    channels, numbers = map_features(depth, valid, intrinsics)
+    with torch.inference_mode():
+        inputs = (torch.from_numpy(one)[None] for one in (echo_channels(echo), rig_numbers(echo), channels, numbers))
+        sound, rig, seen, statistics = inputs
+        likelihood = network.log_likelihood(network.heard(sound, rig), network.seen(seen))
+        likelihood = network.tempered(likelihood, *tempering)
+        prior = network.log_prior(statistics)
+    fine = np.arange(_FINER * (len(LOG_MEDIANS) - 1) + 1) / _FINER
+    curves = (np.interp(fine, np.arange(len(LOG_MEDIANS)), one[0].double().numpy()) for one in (prior, likelihood))
+    return (LOG_MEDIANS[0] + STEP * fine - np.log(np.median(depth[valid])), *curves)
+
+
+def _on_grid(own: ScalePosterior, log_scale: np.ndarray) -> ScalePosterior:
+    """What is known beforehand, on the ear's grid; where it lies off that, its shape at the nearest end."""
+    middle = float(np.log(own.interval(0.0)[0]))
+    moved = own.shifted(float(np.clip(middle, log_scale[0], log_scale[-1])) - middle)
+    return ScalePosterior(log_scale, np.interp(log_scale, moved.log_scale, moved.probability, left=0.0, right=0.0))
+
+
+def _doubts(posterior: ScalePosterior, belongs: float) -> list[str]:
+    """What to know before trusting the scale."""
+    found = []
+    if belongs < _DOUBTFUL:
+        found.append(
+            f"the echo may not belong to this picture ({belongs:.0%} probable that it does): the scale is mostly what "
+            "was known without it"
+        )
+    if posterior.confidence < _LOW:
+        found.append(f"low confidence: this scale is {posterior.confidence:.0%} probable within 15 %")
+    middle = posterior.interval(0.0)[0]
+    if np.abs(posterior.log_scale[[0, -1]] - np.log(middle)).min() < _EDGE:
+        found.append(
+            f"{middle:.3g} metres per unit lies at the end of what the ear can tell: a median depth from 0.2 to 20 m"
+        )
+    return found

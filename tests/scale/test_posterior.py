@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from avsnet.scale.posterior import ScalePosterior
+
+
+def test_a_normal_distribution_has_its_own_mode_interval_and_confidence():
+    found = ScalePosterior.normal(2.0, 0.1)
+    assert found.probability.sum() == pytest.approx(1.0)
+    assert found.scale == pytest.approx(2.0, rel=1e-6)
+    assert found.confidence == pytest.approx(norm.cdf(1.5) - norm.cdf(-1.5), abs=0.01)
+    expected = 2.0 * np.exp(norm.ppf([0.05, 0.95]) * 0.1)
+    assert found.interval(0.9) == pytest.approx(tuple(expected), rel=1e-3)
+
+
+def test_a_product_of_normal_distributions_weighs_them_by_their_precision():
+    one, other = ScalePosterior.normal(2.0, 0.1), ScalePosterior.normal(2.4, 0.2)
+    both = one.product(other)
+    middle = (np.log(2.0) / 0.1**2 + np.log(2.4) / 0.2**2) / (1 / 0.1**2 + 1 / 0.2**2)
+    deviation = (1 / 0.1**2 + 1 / 0.2**2) ** -0.5
+    assert np.log(both.scale) == pytest.approx(middle, abs=0.003)
+    low, high = both.interval(0.6827)
+    assert np.log(high / low) / 2 == pytest.approx(deviation, rel=0.02)
+    assert both.scale == pytest.approx(other.product(one).scale, rel=1e-6)
+
+
+def test_distributions_without_a_scale_in_common_have_no_product():
+    with pytest.raises(ValueError, match="no scale in common"):
+        ScalePosterior.normal(1.0, 0.01).product(ScalePosterior.normal(9.0, 0.01))
+
+
+def test_a_shift_multiplies_every_scale():
+    found = ScalePosterior.normal(1.5, 0.2)
+    moved = found.shifted(np.log(2.0))
+    assert moved.scale == pytest.approx(2.0 * found.scale)
+    assert moved.interval(0.5) == pytest.approx(tuple(2.0 * np.array(found.interval(0.5))))
+    assert moved.confidence == pytest.approx(found.confidence)
+
+
+def test_the_second_scale_is_the_best_one_that_is_a_different_answer():
+    grid = np.arange(-2.0, 2.0, 0.002)
+    peaks = norm.pdf(grid, 0.0, 0.05) + 0.5 * norm.pdf(grid, 1.0, 0.05)
+    scale, share = ScalePosterior(grid, peaks).second(0.3)
+    assert np.log(scale) == pytest.approx(1.0, abs=0.005)
+    assert share == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("grid", "probability"),
+    [([0.0, 1.0, 3.0], [1, 1, 1]), ([0.0, 1.0], [1, -1]), ([0.0, 1.0], [0, 0]), ([0.0, 1.0], [1, 1, 1]), ([0.0], [1])],
+)
+def test_what_is_no_distribution_is_refused(grid, probability):
+    with pytest.raises(ValueError, match="wanted"):
+        ScalePosterior(np.array(grid), np.array(probability))
