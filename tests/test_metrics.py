@@ -30,7 +30,8 @@ def golden(cap: int, over_cap: str) -> dict:
 def mean_over(preds, targets, cap, over_cap) -> MetricMean:
     mean = MetricMean()
     for pred, target in zip(preds, targets, strict=True):
-        mean.update(pred, *valid_depth(target, cap, over_cap))
+        truth, valid = valid_depth(target, cap, over_cap)
+        mean.add(depth_metrics(pred, truth, valid) if valid.any() else None)
     return mean
 
 
@@ -78,8 +79,8 @@ def test_metrics_equal_a_loop_over_pixels(images):
 
 def test_the_mean_is_taken_per_image_and_not_over_all_pixels():
     mean = MetricMean()
-    mean.update(np.full(1, 2.0), np.full(1, 1.0), np.full(1, True))
-    mean.update(np.full(99, 1.0), np.full(99, 1.0), np.full(99, True))
+    mean.add(depth_metrics(np.full(1, 2.0), np.full(1, 1.0), np.full(1, True)))
+    mean.add(depth_metrics(np.full(99, 1.0), np.full(99, 1.0), np.full(99, True)))
     assert mean.compute()["mae"] == 0.5
 
 
@@ -140,9 +141,8 @@ def test_predictions_below_the_minimum_are_raised_to_it(pred):
 
 
 def test_predictions_above_the_maximum_are_lowered_to_it():
-    mean = MetricMean()
-    mean.update(np.array([math.inf]), np.ones(1), np.ones(1, bool), maximum=30.0)
-    assert mean.compute()["mae"] == 29.0
+    found = depth_metrics(np.array([math.inf]), np.ones(1), np.ones(1, bool), maximum=30.0)
+    assert found["mae"] == 29.0
 
 
 @pytest.mark.parametrize("strange", [math.nan, math.inf])
@@ -150,8 +150,6 @@ def test_a_valid_pixel_without_a_number_is_an_error(strange):
     pred, target, valid = np.array([1.0, strange]), np.ones(2), np.array([True, True])
     with pytest.raises(DepthError, match="pred: 1 of 2"):
         depth_metrics(pred, target, valid)
-    with pytest.raises(DepthError, match="pred: 1 of 2"):
-        MetricMean().update(pred, target, valid)
     assert depth_metrics(pred, target, np.array([True, False]))["mae"] == 0.0
 
 
@@ -168,7 +166,7 @@ def test_an_image_without_a_valid_pixel_is_an_error():
 
 def test_a_mean_over_no_image_is_an_error():
     mean = MetricMean()
-    mean.update(np.ones(2), np.ones(2), np.zeros(2, bool))
+    mean.add(None)
     with pytest.raises(DepthError, match="1 skipped"):
         mean.compute()
 

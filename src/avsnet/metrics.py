@@ -1,4 +1,4 @@
-"""How depth is judged: ten metrics of one image, and their mean over images.
+"""How depth is evaluated: ten metrics of one image, and their mean over images.
 
 Source: the paper's protocol (abs_rel to delta3) and "Beyond Image to Depth" (log10, mae). g = target, p =
 prediction, metres, over the valid pixels of one image; then the mean over images. An image without a valid
@@ -74,6 +74,9 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 """Each metric by name: (P,) positive float64 predictions and targets, metres -> number."""
 
+PAPER_METRICS = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
+"""The metrics of the paper's tables, in its order."""
+
 HIGHER_IS_BETTER: dict[str, bool] = {name: name.startswith("delta") for name in METRICS}
 """The direction of every metric, for arrows and bold type in tables."""
 
@@ -81,7 +84,7 @@ HIGHER_IS_BETTER: dict[str, bool] = {name: name.startswith("delta") for name in 
 def depth_metrics(
     pred: Depth, target: Depth, valid: Depth, *, minimum: float = 1e-3, maximum: float = math.inf
 ) -> dict[str, float]:
-    """Judge one image by all of `METRICS`, in float64.
+    """Evaluate one image by all of `METRICS`, in float64.
 
     Args:
         pred: predicted depth, metres; array or tensor of any shape.
@@ -123,17 +126,14 @@ class MetricMean:
     skipped: int = 0
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METRICS, 0.0))
 
-    def update(
-        self, pred: Depth, target: Depth, valid: Depth, *, minimum: float = 1e-3, maximum: float = math.inf
-    ) -> None:
-        """Add one image, as in `depth_metrics`; one without a valid pixel is no error but is skipped."""
-        pixels = _valid_pixels(pred, target, valid, minimum, maximum)
-        if pixels[0].size == 0:
+    def add(self, scores: dict[str, float] | None) -> None:
+        """Add one image's `depth_metrics`; None, for an image without a valid pixel, is skipped and counted."""
+        if scores is None:
             self.skipped += 1
             return
         self.count += 1
-        for name, metric in METRICS.items():
-            self.sums[name] += float(metric(*pixels))
+        for name in METRICS:
+            self.sums[name] += scores[name]
 
     def merge(self, other: MetricMean) -> None:
         """Take in the images that another accumulator has seen."""

@@ -1,4 +1,4 @@
-"""Data to be judged on: every instance with its picture, its echo under a condition, and its true depth."""
+"""Data to evaluate on: every instance with its picture, its echo under a condition, and its true depth."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.direct_sound import direct_sound
+from avsnet.audio.rig import Rig
 from avsnet.errors import DataError, EchoError, OptionError
 
 _LATE = 0.005  # seconds: 0.86 m of range
@@ -30,6 +31,7 @@ class Case:
         waveform: (2, N) float32 tensor, or None.
         sample_rate: hertz.
         intrinsics: (3, 3) pixels of this picture, or None.
+        rig: with which it was recorded; None: nobody says.
         group: "ambiguous" or "cued" for simulated rooms, whether all in them scales with the room; else "".
     """
 
@@ -40,6 +42,7 @@ class Case:
     waveform: torch.Tensor | None = None
     sample_rate: int = SAMPLE_RATE
     intrinsics: np.ndarray | None = None
+    rig: Rig | None = None
     group: str = ""
 
 
@@ -47,14 +50,20 @@ class Cases:
     """The instances of a data set, as `Case`s.
 
     Args:
-        data: gives samples of the contract, with depth, at the size at which they are to be judged.
+        data: gives samples of the contract, with depth, at the size at which maps are evaluated.
         name: of the data set, for tables and folders.
         cap: metres; deeper pixels do not count, and predictions are lowered to it.
         seed: of the permutation behind shuffled echoes.
 
+    Attributes:
+        other: (N,) whose echo each instance gets where echoes are shuffled.
+
     Raises:
         OptionError: the seed is below 0.
     """
+
+    counts_unknown = False
+    """Whether rows say how many of the pixels that count a map leaves unknown."""
 
     def __init__(self, data: Dataset[Any], name: str, cap: float, seed: int = 0) -> None:
         self.data, self.name, self.cap, self.seed = data, name, cap, seed
@@ -63,8 +72,8 @@ class Cases:
         self.length = len(data)  # type: ignore[arg-type]
         # A cycle through all instances in random order: nobody gets the own echo, and everybody's is used once.
         order = np.random.default_rng([seed, self.length]).permutation(self.length)
-        self._other = np.empty_like(order)
-        self._other[order] = np.roll(order, 1)
+        self.other = np.empty_like(order)
+        self.other[order] = np.roll(order, 1)
 
     def __len__(self) -> int:
         return self.length
@@ -77,7 +86,7 @@ class Cases:
         """
         sample = self.data[index]
         if not {"image", "depth", "valid"} <= sample.keys():
-            raise DataError(f"{sample.get('id', index)}: has no picture or no depth, so nothing can be judged on it")
+            raise DataError(f"{sample.get('id', index)}: has no picture or no depth, so nothing can be evaluated on it")
         picture = (sample["image"] * 255.0).round().to(torch.uint8).permute(1, 2, 0).numpy()
         intrinsics = sample.get("intrinsics")
         return Case(
@@ -88,6 +97,7 @@ class Cases:
             waveform=sample.get("waveform"),
             sample_rate=int(sample.get("sample_rate", SAMPLE_RATE)),
             intrinsics=None if intrinsics is None else intrinsics.double().numpy(),
+            rig=sample.get("rig"),
             group=("ambiguous" if sample["ambiguous"] else "cued") if "ambiguous" in sample else "",
         )
 
@@ -106,7 +116,7 @@ class Cases:
             return {}
         waveform, sample_rate = case.waveform, case.sample_rate
         if echo == "shuffled":
-            other = self[int(self._other[index])]
+            other = self[int(self.other[index])]
             if other.waveform is None:
                 raise DataError(f"{other.id}: has no echo to shuffle")
             waveform, sample_rate = other.waveform, other.sample_rate

@@ -15,9 +15,8 @@ import torch
 from avsnet.errors import OptionError, OutputError
 from avsnet.evaluation.instances import Case, Cases
 from avsnet.evaluation.trials import System
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.models.infer import at_picture_size, network_map
-from avsnet.models.registry import ModelInfo
 from avsnet.weights import weights_hash
 
 
@@ -43,7 +42,7 @@ class MapCache:
     def __init__(self, folder: Path, system: System, cases: Cases) -> None:
         self.system, self.cases = system, cases
         self.model = system.build()
-        self.info: ModelInfo = self.model.info  # type: ignore[assignment]
+        self.info = self.model.info
         self.folder = folder / _file_name(cases.name) / _file_name(system.label)
         self.provenance = {
             "system": system.label,
@@ -73,7 +72,7 @@ class MapCache:
     def _predict(self, case: Case, index: int) -> np.ndarray:
         heard = self.cases.heard(case, index, self.system.echo)
         start = time.perf_counter()
-        values = network_map(self.model, case.picture, **heard)
+        values = network_map(self.model, case.picture, camera=case.intrinsics, **heard)
         self.forward_seconds += time.perf_counter() - start
         self.forward_count += 1
         with atomic_path(self.path(case.id)) as temporary, temporary.open("wb") as file:

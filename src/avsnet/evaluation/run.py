@@ -1,9 +1,4 @@
-"""Judge systems on data: predict once, scale by every rule, score every image by the paper's protocol.
-
-Protocol (the paper, section on evaluation, and our readings of it): predictions are brought to the size of the truth
-in their own unit, disparity is turned into depth, one rule scales the whole map, values are clamped to
-[1 mm, cap], and pixels with 0 < truth <= cap count; metrics per image, then the mean over images.
-"""
+"""Evaluate systems on data: predict once, scale by every rule, score every image by the protocol."""
 
 from __future__ import annotations
 
@@ -15,27 +10,28 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from avsnet.analysis import interval_errors
+from avsnet.audio.recording import Echo, Heard
 from avsnet.audio.rig import Rig
 from avsnet.errors import AudioError, DataError, DepthError, EchoError, OptionError
 from avsnet.evaluation.instances import Case, Cases
 from avsnet.evaluation.kept_maps import MapCache
+from avsnet.evaluation.protocol import MINIMUM, ORACLES, Truth
 from avsnet.evaluation.scores import Row, Scores, number
-from avsnet.evaluation.trials import ORACLES, System, Trial, sort_key
-from avsnet.metrics import METRICS, depth_metrics
-from avsnet.predict import camera_of
-from avsnet.scale.metres import avsnet_version
-from avsnet.scale.ranging import posterior_from_echo
-from avsnet.scale.rules import as_depth, scale_depth
-
-MINIMUM = 1e-3
-"""Metres to which smaller predictions are raised, the same for every method."""
+from avsnet.evaluation.trials import System, Trial, sort_key
+from avsnet.geometry import camera_of
+from avsnet.io.recordings import Recording
+from avsnet.metrics import METRICS
+from avsnet.models.info import ModelInfo
+from avsnet.scale.own import own_scale_of
+from avsnet.scale.rules import METHODS, ScaledDepth, as_depth
+from avsnet.scale.sources import NETWORK, SOURCES, Scene
 
 _TOLERANCE = 0.01  # share of rows that may be unreadable
 
@@ -48,22 +44,13 @@ class Clock:
         total: all of it.
         setup: of it, for building networks and reading their weights.
         forward: of it, in networks.
-        images: how many were judged.
+        images: how many were evaluated.
     """
 
     total: float = 0.0
     setup: float = 0.0
     forward: float = 0.0
     images: int = 0
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """A map in metres with what its scaling had to say."""
-
-    depth: np.ndarray
-    scale: float
-    status: str = "ok"
 
 
 def evaluate(
@@ -76,7 +63,7 @@ def evaluate(
     extra: dict[str, str] | None = None,
     clock: Clock | None = None,
 ) -> Scores:
-    """Judge trials on a data set and write the scores.
+    """Evaluate trials on a data set and write the scores.
 
     Maps are kept under `out/predictions`; a run that was ended is taken up where it was.
 
@@ -84,8 +71,8 @@ def evaluate(
         trials: systems and their scalings.
         cases: the data.
         out: folder.
-        shard: (i, n): judge only every n-th instance, from the i-th, counted from 1; `scores.merge` joins the parts.
-        rig: for ranging; None assumes the default rig.
+        shard: (i, n): evaluate only every n-th instance, from the i-th, counted from 1; `scores.merge` joins the parts.
+        rig: for ranging, of instances that have none of their own; None assumes the default rig.
         extra: further entries of the files' header.
         clock: is filled in.
 
@@ -113,15 +100,15 @@ def evaluate(
     unreadable: list[str] = []
     for index, read in tqdm(_read_ahead(cases, places), cases.name, len(places), unit="image", disable=None):
         try:
-            judged = _Judged(read(), index, cases, caches, rig)
-            rows = [judged.row(trial) for trial in sorted(trials, key=sort_key)]
+            evaluated = _Evaluated(read(), index, cases, caches, rig)
+            rows = [evaluated.row(trial) for trial in sorted(trials, key=sort_key)]
         except DataError as error:
             unreadable.append(str(error))
             if len(unreadable) > max(1.0, _TOLERANCE * len(places)):
                 raise DataError(f"{cases.name}: more than 1 % of the rows cannot be read, such as {error}") from None
             continue
         scores.rows += rows
-        scores.intervals += judged.intervals
+        scores.intervals += evaluated.intervals
         clock.images += 1
     if unreadable:
         warnings.warn(
@@ -134,7 +121,7 @@ def evaluate(
 
 
 def _read_ahead(cases: Cases, places: Sequence[int]) -> Iterator[tuple[int, Callable[[], Case]]]:
-    """Each place and what gives its instance, which is read while the one before it is judged."""
+    """Each place and what gives its instance, which is read while the one before it is evaluated."""
     with ThreadPoolExecutor(1) as reader:
         next_ones = iter(places)
         waiting = deque((place, reader.submit(cases.__getitem__, place)) for place in islice(next_ones, 2))
@@ -145,7 +132,7 @@ def _read_ahead(cases: Cases, places: Sequence[int]) -> Iterator[tuple[int, Call
 
 
 @dataclass
-class _Judged:
+class _Evaluated:
     """One instance with the maps that were made of it so far."""
 
     case: Case
@@ -155,12 +142,12 @@ class _Judged:
     rig: Rig | None
     intervals: list[Row] = field(default_factory=list)
     maps: dict[System, np.ndarray] = field(default_factory=dict)
+    recordings: dict[str, Heard] = field(default_factory=dict)
 
     @cached_property
-    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """(P,) places of the valid pixels in the flattened map, and (P,) their true depth in metres."""
-        places = np.flatnonzero(self.case.valid)
-        return places, self.case.depth.ravel()[places]
+    def truth(self) -> Truth:
+        """The known depth."""
+        return Truth(self.case.depth, self.case.valid, self.cases.cap)
 
     def row(self, trial: Trial) -> Row:
         """The row of a trial; its errors by depth interval are added to `intervals`."""
@@ -171,61 +158,85 @@ class _Judged:
             "id": self.case.id,
         }
         row = keys | {"row": str(self.index), "group": self.case.group, "status": "empty", "scale": ""}
-        row |= {"pixels": str(int(self.case.valid.sum()))}
+        row |= {"pixels": str(int(self.truth.counted.sum()))}
         row |= dict.fromkeys(METRICS, "")
-        if not self.case.valid.any():
+        if not self.truth.counted.any():
             return row
         try:
-            scaled = self.scaled(trial)
+            scaled, status = self.scaled(trial)
         except (EchoError, AudioError, DepthError):
             return row | {"status": "failed"}
-        # The pixels that count are picked out once an image, not once a metric.
-        places, target = self.pixels
-        depth = np.clip(scaled.depth.ravel()[places], MINIMUM, self.cases.cap)
-        counts = np.ones(len(places), dtype=bool)
-        found = depth_metrics(depth, target, counts, minimum=MINIMUM, maximum=self.cases.cap)
-        errors = interval_errors(depth, target, counts)
+        if self.cases.counts_unknown:
+            known = scaled.depth.ravel()[self.truth.pixels[0]] > 0.0
+            row |= {"unknown": str(int((~known).sum()))}
+        found, errors = self.truth.errors(scaled.depth)
         self.intervals += [
             keys | {"metre": str(metre), "mae": number(error)} for metre, error in enumerate(errors) if error == error
         ]
         row |= {name: number(value) for name, value in found.items()}
-        return row | {"status": scaled.status, "scale": number(scaled.scale)}
+        return row | {"status": status, "scale": number(scaled.scale)}
+
+    def scaled(self, trial: Trial) -> tuple[ScaledDepth, str]:
+        """The trial's map in metres, and its status.
+
+        Raises:
+            EchoError: the echo gives no scale, or there is none.
+            AudioError: the recording cannot be listened to.
+            DepthError: the rule finds no scale.
+        """
+        values, info = self._map(trial.system), self.caches[trial.system].info
+        rule, reference = trial.scaling.rule, trial.scaling.reference
+        if rule in ORACLES:
+            scaled = self.truth.oracle(values, info.output, rule)
+            return scaled, "ok" if scaled.fallback is None else "fallback"
+        if rule == "focal":
+            return self._for_this_camera(values, info), "ok"
+        source = NETWORK if reference is not None else SOURCES[rule]
+        found = source.find(self._scene(values, info, trial), "" if reference is None else reference.label)
+        if found.refusal is not None:
+            return found.scaled, "refused"
+        return found.scaled, "ok" if found.scaled.fallback is None else "fallback"
+
+    def _for_this_camera(self, values: np.ndarray, info: ModelInfo) -> ScaledDepth:
+        """Metres learned at one focal length, at that of the picture: a longer one makes all seem nearer."""
+        assert info.focal is not None
+        camera, _ = camera_of(self.case.intrinsics, None, values.shape)
+        factor = float(camera[0, 0]) / values.shape[1] / info.focal
+        return ScaledDepth(as_depth(values, info.output) * np.float32(factor), factor, 0.0, "focal")
+
+    def _scene(self, values: np.ndarray, info: ModelInfo, trial: Trial) -> Scene:
+        reference = trial.scaling.reference
+        camera = self.case.intrinsics
+        if camera is None:
+            camera, _ = camera_of(None, None, values.shape)
+        return Scene(
+            values,
+            info.output,
+            info.name,
+            camera,
+            echo=lambda: self._echo(trial.system.echo if trial.scaling.echo == "true" else trial.scaling.echo),
+            network=None if reference is None else lambda _: self._metric_map(reference),
+            method=None if reference is None else trial.scaling.rule,
+            own_scale=own_scale_of(info),
+        )
+
+    def _metric_map(self, system: System) -> np.ndarray:
+        return as_depth(self._map(system), self.caches[system].info.output)
 
     def _map(self, system: System) -> np.ndarray:
         if system not in self.maps:
             self.maps[system] = self.caches[system].at_picture_size(self.case, self.index)
         return self.maps[system]
 
-    def scaled(self, trial: Trial) -> Scaled:
-        """The trial's map in metres.
-
-        Raises:
-            EchoError: the echo gives no scale.
-            AudioError: there is none to listen to.
-            DepthError: the rule finds no scale.
-        """
-        values, kind = self._map(trial.system), self.caches[trial.system].info.output
-        rule, reference = trial.scaling.rule, trial.scaling.reference
-        if rule == "none":
-            return Scaled(as_depth(values, kind), 1.0)
-        if rule == "ranging":
-            return self._ranged(as_depth(values, kind), trial.system.echo, kind == "metric_depth")
-        if reference is not None:
-            metres = as_depth(self._map(reference), self.caches[reference].info.output)
-            result = scale_depth(values, metres, kind=kind, method=rule)
-        else:
-            result = scale_depth(values, self.case.depth, kind=kind, method=ORACLES[rule], valid=self.case.valid)
-        return Scaled(result.depth, result.scale, "ok" if result.fallback is None else "fallback")
-
-    def _ranged(self, depth: np.ndarray, echo: str, metric: bool) -> Scaled:
-        heard = self.cases.heard(self.case, self.index, echo)
-        if not heard:
-            raise EchoError("no recording")
-        camera, _ = camera_of(self.case.intrinsics, None, depth.shape)
-        found = posterior_from_echo(
-            depth, depth > 0.0, camera, heard["waveform"].numpy(), heard["sample_rate"], self.rig, metric=metric
-        )
-        return Scaled(depth * np.float32(found.scale), found.scale, "refused" if found.ambiguous else "ok")
+    def _echo(self, condition: str) -> Echo:
+        if condition not in self.recordings:
+            heard = self.cases.heard(self.case, self.index, condition)
+            if not heard:
+                raise EchoError("no recording")
+            self.recordings[condition] = Heard(
+                Recording(heard["waveform"].numpy(), heard["sample_rate"]), self.case.rig or self.rig
+            )
+        return self.recordings[condition].echo()
 
 
 def maps_in_metres(
@@ -245,11 +256,11 @@ def maps_in_metres(
     """
     systems = {system for trial in trials for system in trial.systems}
     caches = {system: MapCache(out / "predictions", system, cases) for system in systems}
-    judged = _Judged(cases[index], index, cases, caches, rig)
+    evaluated = _Evaluated(cases[index], index, cases, caches, rig)
     found = {}
     for trial in trials:
         try:
-            found[trial] = judged.scaled(trial).depth
+            found[trial] = evaluated.scaled(trial)[0].depth
         except (EchoError, AudioError, DepthError):
             continue
     return found
@@ -260,7 +271,7 @@ def _header(cases: Cases, caches: dict[System, MapCache], rig: Rig | None) -> di
     import torch
 
     header = {
-        "avsnet": avsnet_version(),
+        "avsnet": version("avsnet"),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "data": f"{cases.name}, {len(cases)} rows",
@@ -273,8 +284,10 @@ def _header(cases: Cases, caches: dict[System, MapCache], rig: Rig | None) -> di
         "rig": "assumed" if rig is None else rig.origin,
     }
     for system, cache in caches.items():
-        told = ", ".join(f"{key} {value}" for key, value in cache.provenance.items() if key not in ("system", "data"))
-        header[f"system {system.label}"] = told
+        made_by = ", ".join(
+            f"{key} {value}" for key, value in cache.provenance.items() if key not in ("system", "data")
+        )
+        header[f"system {system.label}"] = made_by
     return header
 
 
@@ -286,7 +299,6 @@ def check_trials(trials: Sequence[Trial]) -> None:
         ModelError: an unknown model.
     """
     from avsnet.models.registry import model_info
-    from avsnet.scale.rules import METHODS
 
     for trial in trials:
         output = model_info(trial.system.name).output
@@ -296,6 +308,10 @@ def check_trials(trials: Sequence[Trial]) -> None:
             raise OptionError(
                 f"{trial.system.label} gives {output}, whose shift {trial.scaling.label} does not find; "
                 "scale it by affine:SYSTEM"
+            )
+        if trial.scaling.rule == "focal" and model_info(trial.system.name).focal is None:
+            raise OptionError(
+                f"{trial.system.label} does not say its focal length; an ONNX file's side file may: focal"
             )
         if trial.scaling.reference and model_info(trial.scaling.reference.name).output != "metric_depth":
             raise OptionError(f"{trial.scaling.label}: {trial.scaling.reference.label} gives no metres to scale by")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from avsnet.errors import DataError, OptionError
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import METRICS
 
 STATUSES = ("ok", "fallback", "refused", "failed", "empty")
@@ -27,6 +27,9 @@ KEYS = ("data", "system", "scaling", "id")
 """What a row is of, and the order of rows."""
 
 SCORE_FIELDS = (*KEYS, "row", "group", "status", "pixels", "scale", *METRICS)
+UNKNOWN = "unknown"
+"""A further field of some data: how many of the pixels that count a map leaves unknown, which counts as 1 mm."""
+
 INTERVAL_FIELDS = (*KEYS, "metre", "mae")
 
 Row = dict[str, str]
@@ -46,6 +49,11 @@ class Scores:
     rows: list[Row] = field(default_factory=list)
     intervals: list[Row] = field(default_factory=list)
 
+    @property
+    def ids(self) -> set[str]:
+        """The images that have rows."""
+        return {row["id"] for row in self.rows}
+
     def write(self, folder: Path, shard: tuple[int, int] | None = None) -> None:
         """Write `scores.csv`, `intervals.csv` and `summary.csv`; of a shard only the first two, numbered.
 
@@ -55,10 +63,11 @@ class Scores:
         self.rows.sort(key=lambda row: [row[key] for key in KEYS])
         self.intervals.sort(key=lambda row: [*(row[key] for key in KEYS), int(row["metre"])])
         number = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
-        _write(folder / f"scores{number}.csv", self.header, SCORE_FIELDS, self.rows)
+        _write(folder / f"scores{number}.csv", self.header, _with_unknown(SCORE_FIELDS, self.rows), self.rows)
         _write(folder / f"intervals{number}.csv", self.header, INTERVAL_FIELDS, self.intervals)
         if shard is None:
-            _write(folder / "summary.csv", self.header, SUMMARY_FIELDS, summarise(self.rows))
+            summary = summarise(self.rows)
+            _write(folder / "summary.csv", self.header, _with_unknown(SUMMARY_FIELDS, summary), summary)
 
     @classmethod
     def read(cls, folder: Path, number: str = "") -> Scores:
@@ -118,6 +127,8 @@ def summarise(rows: Iterable[Row]) -> list[Row]:
         line |= {status: str(sum(row["status"] == status for row in members)) for status in STATUSES}
         for name in METRICS:
             line[name] = number(float(np.mean([float(row[name]) for row in scored]))) if scored else ""
+        if any(UNKNOWN in row for row in members):
+            line[UNKNOWN] = str(sum(int(row.get(UNKNOWN) or 0) for row in members))
         summary.append(line)
     return summary
 
@@ -128,9 +139,10 @@ def table(rows: Iterable[Row]) -> str:
     lines = [("system", "scaling", "group", "images", *shown)]
     for line in summarise(rows):
         left_out = [f"{line[status]} {status}" for status in STATUSES[1:] if line[status] != "0"]
+        left_out += [f"{line[UNKNOWN]} unknown pixels"] if line.get(UNKNOWN, "0") != "0" else []
         numbers = [f"{float(line[name]):.3f}" if line[name] else "-" for name in shown]
-        told = [line["system"], line["scaling"], line["group"], line["images"]]
-        lines.append((*told, *numbers, ", ".join(left_out)))  # type: ignore[arg-type]
+        named = [line["system"], line["scaling"], line["group"], line["images"]]
+        lines.append((*named, *numbers, ", ".join(left_out)))  # type: ignore[arg-type]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join("  ".join(map(str.ljust, line, [*widths, 0])).rstrip() for line in lines)
 
@@ -138,6 +150,10 @@ def table(rows: Iterable[Row]) -> str:
 def number(value: float) -> str:
     """A number as the files hold it: six significant digits."""
     return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _with_unknown(fields: tuple[str, ...], rows: list[Row]) -> tuple[str, ...]:
+    return (*fields, UNKNOWN) if any(UNKNOWN in row for row in rows) else fields
 
 
 def _write(path: Path, header: dict[str, str], fields: tuple[str, ...], rows: list[Row]) -> None:
@@ -158,7 +174,7 @@ def _read(path: Path, fields: tuple[str, ...]) -> tuple[dict[str, str], list[Row
     start = next((place for place, line in enumerate(lines) if not line.startswith("# ")), len(lines))
     header = dict(line[2:].rstrip("\n").split(": ", 1) for line in lines[:start] if ": " in line)
     reader = csv.DictReader(lines[start:])
-    if tuple(reader.fieldnames or ()) != fields:
+    if tuple(reader.fieldnames or ()) not in (fields, (*fields, UNKNOWN)):
         raise DataError(f"{path}: is no table of avsnet evaluate of this version; run it again")
     return header, list(reader)
 

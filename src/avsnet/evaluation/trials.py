@@ -1,7 +1,8 @@
 """What is compared: systems (a depth model, its weights, the echo it hears) and the rules that scale their maps.
 
-Text forms, as on the command line: a system is `NAME[=WEIGHTS][@ECHO]`; a scaling is `none`, `ranging`,
-`oracle_median`, `oracle_affine`, or `RULE:SYSTEM`, a rule of `avsnet.scale.rules.METHODS` and whose metres it takes.
+Text forms, as on the command line: a system is `NAME[=WEIGHTS][@ECHO]`; a scaling is `none`, `focal`, a
+source of `avsnet.scale.sources` that hears, such as `ranging[@ECHO]`, one of `ORACLES`, or `RULE:SYSTEM`, a rule of
+`avsnet.scale.rules.METHODS` and whose metres it takes.
 """
 
 from __future__ import annotations
@@ -11,18 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from avsnet.errors import OptionError
+from avsnet.evaluation.protocol import ORACLES
+from avsnet.models.contract import DepthModel
 from avsnet.models.registry import PREFIXES, create_model
 from avsnet.scale.rules import METHODS
+from avsnet.scale.sources import sources_of_tables
 
 ECHOES = ("true", "shuffled", "silent", "late", "unaligned")
 """What a system hears: the sample's own echo; that of another sample; nothing; its own with everything after the direct
 sound 5 ms late; its own where the file has it, the model's alignment switched off."""
-
-ORACLES = {"oracle_median": "median", "oracle_affine": "affine"}
-"""Scalings that look at the truth, and the rule that they apply to it: upper bounds, never an option of `predict`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +72,7 @@ class System:
         label += "" if own else f"={Path(self.weights).name}"
         return label if self.echo == "true" else f"{label}@{self.echo}"
 
-    def build(self) -> torch.nn.Module:
+    def build(self) -> DepthModel:
         """The model with its weights.
 
         Raises:
@@ -97,12 +96,15 @@ class Scaling:
     """How a map gets its metres.
 
     Attributes:
-        rule: "none", "ranging", one of `ORACLES`, or one of `METHODS`.
+        rule: "none"; "focal", metres times this camera's focal length over that of the pictures that the model learned
+            from; one of `sources_of_tables()`, of `ORACLES`, or of `METHODS`.
         reference: whose metres a rule of `METHODS` takes; None for the others.
+        echo: one of `ECHOES`, what a source hears; "true" leaves that to the system.
     """
 
     rule: str = "none"
     reference: System | None = None
+    echo: str = "true"
 
     @classmethod
     def parse(cls, text: str) -> Scaling:
@@ -115,18 +117,23 @@ class Scaling:
         'median:avsnet_tiny_v'
         """
         rule, colon, reference = text.strip().partition(":")
-        alone = ("none", "ranging", *ORACLES)
+        alone = ("none", "focal", *sources_of_tables(), *ORACLES)
         if rule in METHODS and reference:
             return cls(rule, System.parse(reference))
         if rule in alone and not colon:
             return cls(rule)
+        source, at, echo = rule.partition("@")
+        if at and not colon and source in sources_of_tables() and echo in ECHOES:
+            return cls(source, echo=echo)
         forms = f"{', '.join(alone)}, or RULE:SYSTEM with a RULE of {', '.join(METHODS)}"
         raise OptionError(f"scaling {text!r}: wanted {forms}")
 
     @property
     def label(self) -> str:
         """What tables call it."""
-        return self.rule if self.reference is None else f"{self.rule}:{self.reference.label}"
+        if self.reference is not None:
+            return f"{self.rule}:{self.reference.label}"
+        return self.rule if self.echo == "true" else f"{self.rule}@{self.echo}"
 
 
 @dataclass(frozen=True, order=True)

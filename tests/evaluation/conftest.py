@@ -1,0 +1,3 @@
+from toy_systems import cases, models, rooms
+
+__all__ = ["cases", "models", "rooms"]
