@@ -1,3 +1,4 @@
+import json
 from dataclasses import asdict
 
 import pytest
@@ -49,7 +50,7 @@ def test_what_was_resolved_is_written_and_read_again_unchanged(written, tmp_path
     assert asdict(config)["data"]["size"] == (32, 48)
 
 
-@pytest.mark.parametrize(("given", "read"), [("80", 80), ("k.json", "k.json"), ("null", None)])
+@pytest.mark.parametrize(("given", "read"), [("80", 80), ("k.json", "k.json")])
 def test_a_camera_is_a_file_or_a_number_of_degrees_and_is_written_as_it_is_read(written, tmp_path, given, read):
     text = "loss: photometric\ndata: {interval: 20, hears: false, intrinsics: %s}"
     for config in (
@@ -73,7 +74,7 @@ def test_one_source_may_stand_without_brackets():
         ("lr: 1", [], r"unknown entry lr; did you mean optimiser\.lr\?"),
         ("model: net", [], r"model is 'net', but must hold entries such as model\.name"),
         ("epochs: many", [], r"epochs is many, but must be int"),
-        ("loss: l3", [], r"loss is l3, but must be one of \['silog', 'log_l1', 'l1', 'photometric'\]"),
+        ("loss: l3", [], r"loss is l3, but must be one of \['silog', 'log_l1', 'l1', 'photometric', 'ear'\]"),
         (
             "seed: 1",
             ["--data.batch-sise", "8"],
@@ -98,3 +99,26 @@ def test_a_mistake_is_told_in_one_line_that_names_it(written, text, flags, messa
     with pytest.raises(OptionError, match=message) as caught:
         read_config(written(text), flags)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["#2", "~", "null", "1.5", "[a]", "{x}", "yes", "0x10", "- a", '"q"', "a: b", "a #b"])
+def test_a_text_is_the_name_of_a_file_whatever_yaml_would_make_of_it(written, tmp_path, name):
+    entries = {"out": name, "model": {"weights": name}, "data": {"cache": name, "val": f"folder:{name}"}}
+    flags = ["--out", name, f"--model.weights={name}", "--data.cache", name, "--data.val", f"folder:{name}"]
+    for config in (read_config(written(json.dumps(entries))), read_config(written("seed: 1"), flags)):
+        write_config(config, tmp_path / "again.yaml")
+        for read in (config, read_config(tmp_path / "again.yaml")):
+            assert (read.out, read.model.weights, read.data.cache, read.data.val) == (*[name] * 3, [f"folder:{name}"])
+
+
+def test_an_empty_text_is_no_path(written):
+    for flag in ("--out", "--model.weights", "--data.cache", "--data.train", "--photometric.pose-weights"):
+        with pytest.raises(OptionError, match=rf"flags: {flag[2:].replace('-', '_')} is empty"):
+            read_config(written("seed: 1"), [f"{flag}="])
+    with pytest.raises(OptionError, match=r"run\.yaml: model\.weights is empty"):
+        read_config(written("model: {weights: ''}"))
+
+
+def test_null_in_a_file_takes_away_what_its_base_names(written, tmp_path):
+    (tmp_path / "under.yaml").write_text("model: {weights: default}\n")
+    assert read_config(written("base: under.yaml\nmodel: {weights: null}\n")).model.weights is None

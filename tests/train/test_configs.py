@@ -33,6 +33,21 @@ def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, n
     assert hears == sees
 
 
+def test_the_packaged_pair_goes_on_from_the_same_pictures_and_differs_in_what_hears_alone():
+    pictures, hears, sees = (
+        asdict(read_config(CONFIGS / f"avsnet_lite0_{name}.yaml")) for name in ("pictures", "av", "v")
+    )
+    assert pictures["model"]["name"] == "avsnet_lite0_v" and pictures["model"]["options"]["imagenet"] == "installed"
+    for config, kind in ((hears, "av"), (sees, "v")):
+        assert config.pop("out") == f"runs/avsnet_lite0_{kind}"
+        assert config["model"].pop("name") == f"avsnet_lite0_{kind}"
+        assert config["model"]["weights"] == f"{pictures['out']}/model"
+        assert config["data"].pop("hears") == (kind == "av")
+        for name in ("audio", "echo_dropout"):
+            config["model"]["options"].pop(name)
+    assert hears == sees and hears["model"]["options"]["imagenet"] is None
+
+
 def test_the_control_differs_from_its_network_in_nothing_but_whose_echo_is_heard():
     network, control = (asdict(read_config(CONFIGS / name)) for name in ("twin_av.yaml", "twin_av_shuffled.yaml"))
     network["out"] = control["out"]

@@ -134,14 +134,14 @@ def test_the_weights_that_are_kept_are_those_with_the_best_abs_rel(finished, toy
     out, config = finished
     scores = [float(value) for (value,) in lines(out, "validation.csv", ("abs_rel",))]
     assert len(scores) == 8
+    from avsnet.evaluation.protocol import validate
     from avsnet.train.datamodule import DepthData
-    from avsnet.train.evaluation import evaluate
 
     kept = create_model("toy_net", weights=out / "model")
     data = DepthData(config)
-    (loader,), (cap,) = data.judged().values(), data.caps.values()
+    (loader,), (cap,) = data.validation_loaders().values(), data.caps.values()
     assert cap == 30.0
-    assert evaluate(kept, loader, cap=cap).compute()["abs_rel"] == pytest.approx(min(scores))
+    assert validate(kept, loader, cap=cap).compute()["abs_rel"] == pytest.approx(min(scores))
 
 
 def test_the_card_tells_command_seed_data_duration_scores_and_limits(finished, toy_world):
@@ -163,7 +163,7 @@ def test_the_card_tells_command_seed_data_duration_scores_and_limits(finished, t
 
 
 def test_pictures_show_every_sample_with_a_bar_in_metres(finished):
-    from avsnet.io import read_image
+    from avsnet.io.pictures import read_image
 
     pictures = sorted((finished[0] / "pictures").iterdir())
     assert [path.name for path in pictures] == [f"step_{step:07d}.png" for step in range(3, 25, 3)]
@@ -224,6 +224,20 @@ def test_a_folder_with_a_run_is_not_written_over_and_another_run_is_not_gone_on_
         train(config_for(toy_world, tmp_path, epochs=1))
     with pytest.raises(TrainingError, match=r"was begun with optimiser\.lr 0\.02, not 0\.01"):
         train(config_for(toy_world, tmp_path, epochs=1, resume=True, optimiser={"lr": 0.01}))
+
+
+def test_resume_with_a_checkpoint_that_was_cut_short_is_one_line_and_changes_nothing(toy_world, tmp_path, capsys):
+    out = tmp_path / "run"
+    write_config(config_for(toy_world, out, steps=2), tmp_path / "run.yaml")
+    assert main(["train", str(tmp_path / "run.yaml")]) == 0
+    last, settings = out / "checkpoints" / "last.ckpt", (out / "environment.txt").read_bytes()
+    for size in (len(last.read_bytes()) // 2, 0):
+        last.write_bytes(last.read_bytes()[:size])
+        capsys.readouterr()
+        assert main(["train", str(tmp_path / "run.yaml"), "--resume"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"avsnet: error: {last}: is no whole checkpoint")
+        assert (out / "environment.txt").read_bytes() == settings
 
 
 def test_resume_without_a_checkpoint_begins(toy_world, tmp_path):
@@ -357,3 +371,13 @@ def test_a_process_that_is_killed_goes_on_with_the_losses_of_an_unbroken_one(toy
     subprocess.run([*command, tmp_path / "broken.yaml", "--resume"], check=True, capture_output=True)
     assert lines(tmp_path / "broken") == lines(tmp_path / "whole")
     assert len(lines(tmp_path / "whole")) == 60
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_checkpoint_that_was_cut_short_is_one_clear_error(toy_world, tmp_path, share):
+    train(config_for(toy_world, tmp_path))
+    last = next(tmp_path.rglob("last.ckpt"))
+    whole = last.read_bytes()
+    last.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(TrainingError, match=r"last\.ckpt: is no whole checkpoint .*delete it to begin anew"):
+        train(config_for(toy_world, tmp_path, resume=True))

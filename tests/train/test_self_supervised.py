@@ -174,7 +174,7 @@ def test_steps_lower_the_loss():
 
 
 def test_networks_see_varied_colours_in_the_order_of_time_and_the_loss_those_that_were_taken():
-    module, batch = toy_module(smoothness=0.1, align_corners=False, auto_mask=False).eval(), toy_batch()
+    module, batch = toy_module(smoothness=0.1, auto_mask=False).eval(), toy_batch()
     with torch.no_grad():
         # Motions at the start are too small to tell their order.
         module.pose.decoder.net[-1].weight *= 50.0
@@ -184,7 +184,7 @@ def test_networks_see_varied_colours_in_the_order_of_time_and_the_loss_those_tha
             pose_matrix(*module.pose(batch["seen"], batch["seen_later"])),
         ]
         sources = [batch["earlier"], batch["later"]]
-        options = {"depth_range": (0.1, 20.0), "weight": 0.1, "align_corners": False, "auto_mask": False}
+        options = {"depth_range": (0.1, 20.0), "weight": 0.1, "auto_mask": False}
         found = []
         for ordered in (motions, motions[::-1]):
             torch.manual_seed(5)

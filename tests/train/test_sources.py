@@ -5,7 +5,7 @@ from torch.utils.data import Dataset
 
 from avsnet.errors import DataError, OptionError, TrainingError
 from avsnet.train.config import DataConfig
-from avsnet.train.sources import JudgedRows, ShuffledEchoes, TrainingRows, open_source, source_cap
+from avsnet.train.sources import ShuffledEchoes, TrainingRows, ValidationRows, open_source, present
 
 CONFIG = DataConfig(flip=0.5, jitter=0.5)
 
@@ -87,39 +87,39 @@ def test_every_row_gets_the_echo_of_another_and_each_echo_is_given_once():
 
 
 def test_processes_judge_every_row_once_and_rows_are_left_as_they_are():
-    shares = [JudgedRows(Rows(7), CONFIG, rank, 3) for rank in range(3)]
+    shares = [ValidationRows(Rows(7), CONFIG, rank, 3) for rank in range(3)]
     ids = [share[place]["id"] for share in shares for place in range(len(share))]
     assert sorted(ids) == [f"row/{row}" for row in range(7)]
-    assert set(shares[0][0]) == {"id", "image", "waveform", "sample_rate", "depth", "valid"}
+    assert set(shares[0][0]) == {"id", "image", "waveform", "sample_rate", "depth", "valid", "intrinsics"}
     assert torch.equal(shares[0][0]["image"], Rows()[0]["image"])
 
 
 def test_what_is_not_wanted_is_left_out():
-    assert "image" not in JudgedRows(Rows(), DataConfig(sees=False))[0]
-    assert not {"waveform", "sample_rate"} & set(JudgedRows(Rows(), DataConfig(hears=False))[0])
+    assert "image" not in ValidationRows(Rows(), DataConfig(sees=False))[0]
+    assert not {"waveform", "sample_rate"} & set(ValidationRows(Rows(), DataConfig(hears=False))[0])
 
 
 def test_batvision_is_opened_by_split_size_and_range_axis(toy_world):
     config = DataConfig(size=(20, 24), samples=3000, align=250)
     train, val = (open_source(f"batvision_v2:{toy_world}", split, config) for split in ("train", "val"))
-    assert (len(train), len(val)) == (12, 4)
-    sample = train[0]
+    assert (len(train.data), len(val.data)) == (12, 4)
+    sample = train.data[0]
     assert sample["image"].shape == (3, 20, 24)
     assert sample["waveform"].shape == (2, 3000)
     assert np.argmax(np.abs(sample["waveform"].numpy()[0]) > 0.1) in range(249, 253)
-    assert "waveform" not in open_source(f"batvision_v2:{toy_world}", "val", DataConfig(hears=False))[0]
+    assert "waveform" not in open_source(f"batvision_v2:{toy_world}", "val", DataConfig(hears=False)).data[0]
     capped = open_source(f"batvision_v2:{toy_world}", "train", DataConfig(cap=0.5))
-    assert not capped[0]["valid"].any()
-    assert (source_cap(train), source_cap(capped)) == (30.0, 0.5)
+    assert not capped.data[0]["valid"].any()
+    assert (train.cap, capped.cap) == (30.0, 0.5)
     with pytest.raises(OptionError, match="nowhere"):
         open_source(f"batvision_v2:{toy_world}", "train", DataConfig(leave_out=["nowhere"]))
 
 
 def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):
-    config = DataConfig(size=(32, 32), cache=str(tmp_path), align=-1)
+    config = DataConfig(size=(32, 32), cache=str(tmp_path), align=None)
     rooms = open_source("rooms:offices:5-6", "train", config)
-    assert (len(rooms), source_cap(rooms)) == (2, 12.0)
-    sample = JudgedRows(rooms, config)[1]
+    assert (len(rooms.data), rooms.cap) == (2, 12.0)
+    sample = ValidationRows(rooms.data, config)[1]
     assert sample["id"].startswith("offices/0000006")
     assert sample["image"].shape == (3, 32, 32) and sample["waveform"].shape == (2, 7782)
     assert len(list(tmp_path.rglob("*.npy"))) == 1
@@ -131,5 +131,15 @@ def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):
 
 @pytest.mark.parametrize("source", ["batvision_v3:/x", "folder", "folder:", "rooms"])
 def test_a_source_of_no_known_form_is_refused(source):
-    with pytest.raises(OptionError, match="is none of batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, rooms"):
+    with pytest.raises(OptionError, match="is none of batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, frames"):
         open_source(source, "train", CONFIG)
+
+
+def test_a_source_that_may_lack_is_left_out_and_named_and_all_others_are_kept(tmp_path):
+    gone, here = f"rgbd:{tmp_path / 'gone'}", f"rgbd:{tmp_path}"
+    left, lines = present([gone, gone, here, "rooms:offices:0-3"], [gone, here])
+    assert left == [here, "rooms:offices:0-3"]
+    assert lines == [f"{gone}: not on this disk; the run goes on without it"]
+    assert present([gone], []) == ([gone], [])  # opening it says what is wrong
+    with pytest.raises(OptionError, match="no other source"):
+        present([gone], [gone])

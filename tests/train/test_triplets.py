@@ -15,13 +15,17 @@ from avsnet.rooms import sample
 from avsnet.rooms.writer import Plan, write_dataset
 from avsnet.train.config import DataConfig, TrainConfig
 from avsnet.train.datamodule import DepthData
-from avsnet.train.sources import JudgedRows, TrainingRows, open_source
+from avsnet.train.sources import TrainingRows, ValidationRows, open_source, training_data
 
 SIZE = (16, 24)
 
 
 def config(**changes):
     return DataConfig(**({"size": SIZE, "hears": False, "interval": 2, "workers": 0} | changes))
+
+
+def triplets_of(source, config):
+    return training_data(source, config)[0]
 
 
 def film(folder, count, *, seed=0, dark=(), still=()):
@@ -46,7 +50,7 @@ def test_v1_as_the_simulator_writes_it_has_the_triplets_of_its_training_split_al
     monkeypatch.setattr(triplets, "STILL", 0.0)  # two frames apart a walk hardly moves
     ids = [row.id for row in BatVisionV1(v1, "train").rows]
     assert len(ids) == 6 and len(BatVisionV1(v1, "val")) == 2
-    found = open_source(f"batvision_v1:{v1}", "train", config(size=(18, 32)))
+    found = triplets_of(f"batvision_v1:{v1}", config(size=(18, 32)))
     assert [found[row]["id"] for row in range(len(found))] == ids[2:4]
     for key, frame in (("earlier", 1), ("image", 3), ("later", 5)):
         made = sample("offices", 1_000_000, frame, size=(18, 32), samples=0)["rgb"]
@@ -57,11 +61,11 @@ def test_v1_as_the_simulator_writes_it_has_the_triplets_of_its_training_split_al
             if other != frame
         ]
         assert np.abs(pixels - made).mean() < min(others)
-    assert "train 2 triplets of 6 frames (paper: 39165 triplets), val 0 triplets of 2 frames" in found.told[0]
-    assert "test 2 instances (paper: 4960 instances)" in found.told[0]
-    assert "field of view assumed: 70 degrees" in found.told[1]
+    assert "train 2 triplets of 6 frames (paper: 39165 triplets), val 0 triplets of 2 frames" in found.remarks[0]
+    assert "test 2 instances (paper: 4960 instances)" in found.remarks[0]
+    assert "field of view assumed: 70 degrees" in found.remarks[1]
     (v1 / "test.csv").rename(v1 / "test.away")
-    assert "test" not in open_source(f"batvision_v1:{v1}", "train", config()).told[0].partition("apart")[2]
+    assert "test" not in triplets_of(f"batvision_v1:{v1}", config()).remarks[0].partition("apart")[2]
     (v1 / "test.away").rename(v1 / "test.csv")
 
 
@@ -71,22 +75,23 @@ def test_a_row_of_v1_without_a_picture_is_no_neighbour_but_keeps_its_place(v1, t
     cells[header.index("camera path left")] = ""
     lines[2] = ",".join(cells)
     (tmp_path / "train.csv").write_text("\n".join(lines))
-    found = open_source(f"batvision_v1:{tmp_path}", "train", config())
-    assert found.triplets == [(0, 2, 4)] and "1 triplets of 6 frames" in found.told[0]
+    found = triplets_of(f"batvision_v1:{tmp_path}", config())
+    assert found.triplets == [(0, 2, 4)] and "1 triplets of 6 frames" in found.remarks[0]
 
 
 def test_validation_beside_triplets_is_by_depth_and_without_sound(v1):
-    judged = JudgedRows(open_source(f"batvision_v1:{v1}", "val", config()), config())
-    assert set(judged[0]) == {"id", "image", "depth", "valid"}
-    rooms = open_source("rooms:offices:7-7", "val", config(size=(32, 32)))
-    assert set(JudgedRows(rooms, config())[0]) == {"id", "image", "depth", "valid"} and not rooms.samples
+    validated = ValidationRows(open_source(f"batvision_v1:{v1}", "val", config()).data, config())
+    wanted = {"id", "image", "depth", "valid", "intrinsics"}
+    assert set(validated[0]) == wanted
+    rooms = open_source("rooms:offices:7-7", "val", config(size=(32, 32))).data
+    assert set(ValidationRows(rooms, config())[0]) == wanted and rooms.axis is None
 
 
 def test_walks_give_three_triplets_of_five_pictures_twenty_frames_apart_kept_apart_from_what_sounds(tmp_path):
     chosen = config(size=(32, 40), interval=20, cache=str(tmp_path))
-    walks = open_source("rooms:offices:5-6", "train", chosen)
-    assert walks.frames.fill(progress=False) == 10 and len(walks) == 6
-    files = sorted(path.name for path in walks.frames.folder.rglob("*.npy"))
+    walks = triplets_of("rooms:offices:5-6", chosen)
+    assert walks.frames.rooms.fill(progress=False) == 10 and len(walks) == 6
+    files = sorted(path.name for path in walks.frames.rooms.folder.rglob("*.npy"))
     assert files == [f"000000{seed}_{frame:04d}.npy" for seed in (5, 6) for frame in (0, 20, 40, 60, 80)]
     ids = [walks[row]["id"] for row in range(6)]
     assert ids == [f"offices/000000{seed}/{frame:04d}" for seed in (5, 6) for frame in (20, 40, 60)]
@@ -96,8 +101,8 @@ def test_walks_give_three_triplets_of_five_pictures_twenty_frames_apart_kept_apa
         made = sample("offices", 6, frame, size=(32, 40), samples=0)
         np.testing.assert_allclose(one[key].numpy().transpose(1, 2, 0) * 255.0, made["rgb"], atol=1e-3)
     np.testing.assert_allclose(one["intrinsics"], made["K"], rtol=1e-6)
-    open_source("rooms:offices:5-5", "train", DataConfig(size=(32, 40), cache=str(tmp_path)))[0]
-    assert len(list(tmp_path.iterdir())) == 2 and len(list(walks.frames.folder.rglob("*.npy"))) == 10
+    triplets_of("rooms:offices:5-5", DataConfig(size=(32, 40), cache=str(tmp_path)))[0]
+    assert len(list(tmp_path.iterdir())) == 2 and len(list(walks.frames.rooms.folder.rglob("*.npy"))) == 10
 
 
 @pytest.mark.parametrize("given", [90, "90", 90.0])
@@ -106,9 +111,9 @@ def test_a_field_of_view_takes_the_place_of_the_camera_in_all_sources(tmp_path, 
     expected = intrinsics_from_fov(24, 16, 90.0).astype(np.float32)
     chosen = config(intrinsics=given)
     for source in (f"frames:{tmp_path}", "rooms:offices:5-5"):
-        found = open_source(source, "train", chosen if source[0] == "f" else config(intrinsics=given, interval=20))
+        found = triplets_of(source, chosen if source[0] == "f" else config(intrinsics=given, interval=20))
         np.testing.assert_allclose(found[0]["intrinsics"], expected, rtol=1e-6)
-        assert len(found.told) == 1  # nothing was assumed
+        assert len(found.remarks) == 1  # nothing was assumed
 
 
 def test_a_camera_file_takes_the_place_of_the_folder_s_own_and_one_that_makes_no_sense_ends_the_run(tmp_path):
@@ -117,27 +122,27 @@ def test_a_camera_file_takes_the_place_of_the_folder_s_own_and_one_that_makes_no
     (tmp_path / "intrinsics.json").write_text(text % 60)
     (tmp_path / "other.json").write_text(text % 80)
     source = f"frames:{tmp_path}"
-    own = open_source(source, "train", config())
-    assert own[0]["intrinsics"][0, 0] == 30.0 and len(own.told) == 1
-    assert open_source(source, "train", config(intrinsics=str(tmp_path / "other.json")))[0]["intrinsics"][0, 0] == 40.0
+    own = triplets_of(source, config())
+    assert own[0]["intrinsics"][0, 0] == 30.0 and len(own.remarks) == 1
+    assert triplets_of(source, config(intrinsics=str(tmp_path / "other.json")))[0]["intrinsics"][0, 0] == 40.0
     for wrong, told in (
         (190, "field of view 190"),
         ("none.json", r"data\.intrinsics 'none\.json': no such file; give"),
     ):
         with pytest.raises(CalibrationError, match=told):
-            open_source(source, "train", config(intrinsics=wrong))
+            triplets_of(source, config(intrinsics=wrong))
 
 
 def test_sources_that_do_not_move_or_have_no_depth_are_refused_where_they_cannot_serve(tmp_path):
     film(tmp_path / "a", 4)
     for source in ("folder:x", "batvision_v2:x"):
         with pytest.raises(OptionError, match="no moving frames"):
-            open_source(source, "train", config())
+            triplets_of(source, config())
     for split, chosen in (("val", config()), ("train", config(interval=None))):
-        with pytest.raises(OptionError, match="frames have no depth"):
+        with pytest.raises(OptionError, match=r"has no depth; it serves data\.train"):
             open_source(f"frames:{tmp_path}", split, chosen)
     with pytest.raises(DataError, match=rf"frames:{tmp_path}, 2 frames apart: 0 triplets of 4 frames; .* smaller"):
-        open_source(f"frames:{tmp_path}", "train", config())
+        triplets_of(f"frames:{tmp_path}", config())
     with pytest.raises(OptionError, match=r"data\.hears: false"):
         TrainConfig(data=DataConfig(interval=20))
     with pytest.raises(OptionError, match=r"data\.interval is 0"):
@@ -150,7 +155,7 @@ def rows(tmp_path):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         film(folder / "a", count, dark=dark, still=still)
         chosen = config(**changes)
-        return TrainingRows(open_source(f"frames:{folder}", "train", chosen), chosen, seed)
+        return TrainingRows(triplets_of(f"frames:{folder}", chosen), chosen, seed)
 
     return open_rows
 

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training: the log, validation, pictures and checkpoints, in this order."""
+"""What happens between the steps of a training: the log, validation, pictures and checkpoints, in this order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from avsnet.evaluation.protocol import metres_of, truths_of, validate
 from avsnet.metrics import METRICS, MetricMean
 from avsnet.train.datamodule import DepthData, TrainingLoader
-from avsnet.train.evaluation import evaluate, predicted
 from avsnet.train.module import DepthTraining
 from avsnet.train.pictures import save_pictures
 
@@ -136,13 +136,13 @@ class Log(StepCallback):
 
 
 class Validation(StepCallback):
-    """Judges the network, keeps the weights that are best on the first source by abs_rel, and draws samples.
+    """Evaluates the network, keeps the weights that are best on the first source by abs_rel, and draws samples.
 
     Of a network that learns without depth the last weights are kept: none are chosen by a depth it must not know.
 
     Args:
         folder: of the run.
-        data: gives what is judged by.
+        data: gives the validation rows.
         every: steps.
         save: keeps the weights.
         say: tells people.
@@ -166,10 +166,10 @@ class Validation(StepCallback):
         self.scores: dict[str, dict[str, Any]] = {}
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Cut the table back to where the run goes on, and open what is judged by."""
+        """Cut the table back to where the run goes on, and open the validation rows."""
         if trainer.is_global_zero:
             self.table.cut(trainer.global_step)
-        self.loaders = self.data.judged(trainer.global_rank)
+        self.loaders = self.data.validation_loaders(trainer.global_rank)
         self.shown = self.data.first(self.data.config.pictures) if trainer.is_global_zero else []
 
     def on_step(self, trainer: Trainer, module: DepthTraining, step: int) -> None:
@@ -178,8 +178,8 @@ class Validation(StepCallback):
             return
         rows: list[dict[str, Any]] = []
         for source, loader in self.loaders.items():
-            judged = evaluate(module.network, loader, cap=self.data.caps[source], scaling=module.scaling)
-            mean = _merged(judged, trainer.world_size)
+            mean = validate(module.network, loader, cap=self.data.caps[source], scaling=module.scaling)
+            mean = _merged(mean, trainer.world_size)
             epoch = round(step / self.data.order.steps_per_epoch, 4)
             scores = mean.compute()
             rows.append({"step": step, "epoch": epoch, "source": source, "images": mean.count, "skipped": mean.skipped})
@@ -204,13 +204,7 @@ class Validation(StepCallback):
             scaled = "" if module.scaling == "none" else f" after {module.scaling}"
             self.say(f"step {step}, {row['source']} ({row['images']} images): {numbers}{scaled}{' *' * better}")
         if self.shown:
-            maps = []
-            training = [part for part in module.network.modules() if part.training]
-            module.network.eval()
-            with torch.inference_mode():
-                maps = [predicted(module.network, sample, module.scaling)[0, 0].numpy() for sample in self.shown]
-            for part in training:
-                part.training = True
+            maps = [metres_of(module.network, one, truths_of(one), module.scaling)[0] for one in self.shown]
             save_pictures(self.shown, maps, self.folder / "pictures" / f"step_{step:07d}.png")
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is written beside a run: its settings and surroundings, and the card of the weights that come out of it."""
+"""What is written next to a run: its settings and surroundings, and the card of the weights that come out of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from avsnet.metrics import PAPER_METRICS
 from avsnet.train.config import TrainConfig
 
 _LIBRARIES = (
@@ -23,12 +24,10 @@ _LIBRARIES = (
     "soxr",
     "embreex",
 )
-SEVEN = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
-"""The metrics of the paper's tables."""
 
 
 def environment(config: TrainConfig, command: str) -> str:
-    """What a run depends on beside its settings: command, seed, git state, versions, machine."""
+    """What a run depends on besides its settings: command, seed, git state, versions, machine."""
     lines = [
         f"date: {datetime.datetime.now().astimezone().isoformat(timespec='seconds')}",
         f"command: {command}",
@@ -37,7 +36,7 @@ def environment(config: TrainConfig, command: str) -> str:
         f"python: {platform.python_version()}",
         *(f"{name}: {_version(name)}" for name in _LIBRARIES),
         f"machine: {platform.platform()}",
-        f"device: {_device(config)}",
+        f"device: {device_of(config)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,79 +78,117 @@ def model_card(
     Returns:
         Markdown with the front matter that model hubs read.
     """
-    data, licences, relative = config.data, [], config.loss == "photometric"
+    starts = _starts(config)
+    parts = [
+        _front_matter(config, starts),
+        f"# {config.model.name}",
+        f"{parameters:,} parameters, trained by avsnet {_version('avsnet')} ({git_state()}).",
+        "## Training",
+        _training(config, starts, command, rows, steps, best_step, seconds),
+        "## Scores",
+        _scores(config, scores),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _limits(config)),
+        "## Licences",
+        _licences(config, starts),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _relative(config: TrainConfig) -> bool:
+    """Whether the network learns without depth, hence gives depth in no known unit."""
+    return config.loss == "photometric"
+
+
+def _simulated(config: TrainConfig) -> bool:
+    """Whether every source is simulated rooms."""
+    return all(source.startswith("rooms:") for source in (*config.data.train, *config.data.val))
+
+
+def _starts(config: TrainConfig) -> list[str]:
+    """Weights that training started from, which keep their licence."""
     given = [config.model.weights, config.model.options.get("imagenet")]
-    given += [config.photometric.pose_weights, config.photometric.pose_imagenet] if relative else []
-    starts = [str(start) for start in given if start is not None]
-    sources = [*data.train, *data.val]
-    if any(source.startswith("batvision") for source in sources):
-        licences.append("BatVision is under CC BY-SA 4.0")
-    if starts:
-        licences.append(f"the weights that training started from ({', '.join(starts)}) keep their licence")
-    simulated = all(source.startswith("rooms:") for source in sources)
-    front = ["---", "library_name: avsnet", "pipeline_tag: depth-estimation"]
-    front += ["license: apache-2.0"] if simulated and not starts else []
-    table = [
-        f"| data | images | {' | '.join(SEVEN)} |",
-        f"|---|---|{'---|' * len(SEVEN)}",
-        *(
-            f"| {source} | {row['images']} | {' | '.join(f'{row[name]:.3f}' for name in SEVEN)} |"
-            for source, row in scores.items()
-        ),
+    given += [config.photometric.pose_weights, config.photometric.pose_imagenet] if _relative(config) else []
+    return [str(start) for start in given if start is not None]
+
+
+def _front_matter(config: TrainConfig, starts: list[str]) -> str:
+    """What model hubs read; a licence only where nothing that was learned from has another one."""
+    lines = ["---", "library_name: avsnet", "pipeline_tag: depth-estimation"]
+    lines += ["license: apache-2.0"] if _simulated(config) and not starts else []
+    return "\n".join([*lines, "---"])
+
+
+def _training(
+    config: TrainConfig, starts: list[str], command: str, rows: int, steps: int, best_step: int, seconds: float
+) -> str:
+    data, optimiser = config.data, config.optimiser
+    lines = [
+        f"- command: `{command}`",
+        f"- seed: {config.seed}",
+        f"- data: {', '.join(data.train)}, {rows} samples at {data.size[0]} x {data.size[1]} pixels",
+        f"- started from: {', '.join(starts) or 'fresh weights'}",
+        f"- {steps} steps of {data.batch_size} samples, loss {config.loss}, {optimiser.name}, largest rate "
+        f"{optimiser.lr:g}; the weights are those of step {best_step}",
+        f"- duration: {seconds / 60.0:.1f} minutes on {device_of(config)}",
+        "- all settings: `config.yaml` of the run",
     ]
-    limits = [
-        "Metric depth of places like those it was trained on; elsewhere its metres are not to be trusted unseen.",
-        "Echoes must come from a rig like that of the training data, with its chirp, at 44.1 kHz.",
-    ]
-    if relative:
+    return "\n".join(lines)
+
+
+def _scores(config: TrainConfig, scores: dict[str, dict[str, Any]]) -> str:
+    """The table of the metrics, under what they are of."""
+    if not scores:
+        return "Not validated in training."
+    protocol = "Mean over images; predictions at the size of the target; validation rows"
+    if _relative(config):
+        protocol += (
+            ". Each map's median was made that of the true depth first (oracle_median): nobody who lacks the truth "
+            "gets metres so."
+        )
+    else:
+        protocol += ", by which these weights were chosen."
+    table = [f"| data | images | {' | '.join(PAPER_METRICS)} |", f"|---|---|{'---|' * len(PAPER_METRICS)}"]
+    for source, row in scores.items():
+        numbers = " | ".join(f"{row[name]:.3f}" for name in PAPER_METRICS)
+        table.append(f"| {source} | {row['images']} | {numbers} |")
+    return "\n".join([protocol, "", *table])
+
+
+def _limits(config: TrainConfig) -> list[str]:
+    """What a reader must not expect of the weights."""
+    if _relative(config):
         limits = [
             "Relative depth, in a unit of its own for every picture: `avsnet scale` brings it to metres by an echo or "
             "by another model.",
             "Learned from how a moving camera's pictures explain each other: what moves by itself, shines or has no "
             "texture may be wrong.",
         ]
-    elif not data.hears:
-        limits[1] = "It sees only: its scale is a guess from what the training data looked like."
-    if simulated:
-        limits.append("Trained on simulated rooms only, never on a real recording.")
-    if data.shuffle_echoes:
-        limits.append("A control: it was trained and judged on the echoes of other places. Not for use.")
-    judged = "Mean over images; predictions at the size of the target; validation rows"
-    if relative:
-        judged += (
-            ". Each map's median was made that of the true depth first (oracle_median): nobody who lacks the truth "
-            "gets metres so."
-        )
     else:
-        judged += ", by which these weights were chosen."
-    parts = [
-        "\n".join([*front, "---"]),
-        f"# {config.model.name}",
-        f"{parameters:,} parameters, trained by avsnet {_version('avsnet')} ({git_state()}).",
-        "## Training",
-        "\n".join(
-            [
-                f"- command: `{command}`",
-                f"- seed: {config.seed}",
-                f"- data: {', '.join(data.train)}, {rows} samples at {data.size[0]} x {data.size[1]} pixels",
-                f"- started from: {', '.join(starts) or 'fresh weights'}",
-                f"- {steps} steps of {data.batch_size} samples, loss {config.loss}, {config.optimiser.name}, largest "
-                f"rate {config.optimiser.lr:g}; the weights are those of step {best_step}",
-                f"- duration: {seconds / 60.0:.1f} minutes on {_device(config)}",
-                "- all settings: `config.yaml` of the run",
-            ]
-        ),
-        "## Scores",
-        f"{judged}\n\n" + "\n".join(table) if scores else "Not validated in training.",
-        "## Limits",
-        "\n".join(f"- {limit}" for limit in limits),
-        "## Licences",
-        ("; ".join(licences) or "Apache-2.0, as the code") + ".",
-    ]
-    return "\n\n".join(parts) + "\n"
+        limits = [
+            "Metric depth of places like those it was trained on; elsewhere its metres are not to be trusted unseen.",
+            "Echoes must come from a rig like that of the training data, with its chirp, at 44.1 kHz."
+            if config.data.hears
+            else "It sees only: its scale is a guess from what the training data looked like.",
+        ]
+    if _simulated(config):
+        limits.append("Trained on simulated rooms only, never on a real recording.")
+    if config.data.shuffle_echoes:
+        limits.append("A control: it was trained and evaluated on the echoes of other places. Not for use.")
+    return limits
 
 
-def _device(config: TrainConfig) -> str:
+def _licences(config: TrainConfig, starts: list[str]) -> str:
+    licences = []
+    if any(source.startswith("batvision") for source in (*config.data.train, *config.data.val)):
+        licences.append("BatVision is under CC BY-SA 4.0")
+    if starts:
+        licences.append(f"the weights that training started from ({', '.join(starts)}) keep their licence")
+    return ("; ".join(licences) or "Apache-2.0, as the code") + "."
+
+
+def device_of(config: TrainConfig) -> str:
+    """What a run was trained on."""
     import torch
 
     count = config.devices * config.nodes

@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import yaml
+
+from avsnet.audio.range_axis import BATVISION_AXIS, RangeAxis
 from avsnet.errors import OptionError
+from avsnet.train.text_entries import take_texts
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -28,34 +32,48 @@ class ModelConfig:
         name: one of `avsnet models`.
         weights: what to start from: nothing (fresh), "default" (packaged or cached), or a file or folder.
         options: further options of the model, such as max_depth.
+        frozen: how the names of parameters begin that stay as they are, such as midas.pretrained.layer1; what lies in
+            front of all that is trained costs no backward pass.
+        fixed_norms: whether the batch norms of the group "encoder" keep the statistics that they start with.
     """
 
     name: str = "batvision_unet_256"
     weights: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    frozen: list[str] = field(default_factory=list)
+    fixed_norms: bool = False
 
 
 @dataclass
 class DataConfig:
-    """What is trained on, and what it is judged by.
+    """What is trained on, and what it is validated by.
 
     Args:
-        train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, rooms:DOMAIN:FIRST-LAST (seeds of
-            simulated rooms) or frames:ROOT (triplets only).
+        train: sources, each batvision_v1:ROOT, batvision_v2:ROOT, visual_echoes:ROOT, folder:ROOT, or a ROOT that is
+            recognised as one of these; rgbd:ROOT (RGB-D pairs without echoes), half_real:SOURCE (another source with
+            echoes made of its depth), rooms:DOMAIN:FIRST-LAST (seeds of simulated rooms), or frames:ROOT (triplets).
         val: likewise; none at all leaves validation out. The first one decides which weights are the best.
+        may_lack: sources of train and val that are left out, and said to be, where their folder is not on this disk.
         leave_out: locations of BatVision V2 from which nothing is read; its official parts share theirs.
         size: height and width of pictures and depth, pixels.
-        cap: metres; deeper pixels do not count; by default 12 for batvision_v1 and offices, else 30.
-        samples: length to which recordings are cut or padded; by default 7782, 30 m there and back.
-        align: sample at which the direct sound is put; -1 leaves recordings as they are (the original settings).
+        cap: metres; deeper pixels do not count; by default the data set's own: 12 for batvision_v1 and offices, 30 for
+            batvision_v2 and historic, 14.104 for visual_echoes, 10 for folder and rgbd.
+        samples: length to which recordings are cut or padded, 30 m there and back unless given; null: as long as they
+            are.
+        align: sample at which the direct sound is put; null leaves recordings as they are (the original settings).
         hears: whether recordings are read.
         sees: whether pictures are read.
         batch_size: samples a step, of all processes together.
         workers: processes that read samples.
         flip: probability that a sample is mirrored and its ears swapped.
         jitter: probability that a picture's colours are varied.
+        zoom: training pictures are read so many times larger than `size`, and of each a part is seen, from the whole to
+            one over this of its sides, wherever it lies; 1 shows all of them at their size. Not for triplets.
+        noise: probability that a training recording suffers what real ones do: hum, rumble, hiss, clicks, low level,
+            a narrow band, another offset.
         shuffle_echoes: give every sample the echo of another one, in training and validation: the control.
-        cache: folder in which simulated rooms are kept, so that each is made once.
+        cache: folder in which simulated rooms and half-real echoes are kept, so that each is made once.
+        rigs: half-real frames are recorded by so many rigs, each recording a sample of its own; in validation by one.
         oversample: simulated rooms are pictured so many times larger each way and averaged, which takes away noise.
         interval: frames from a picture to its neighbours; makes the training rows triplets, which need no depth.
         intrinsics: of triplets: a camera file, or the horizontal field of view in degrees; by default the data set's
@@ -64,19 +82,23 @@ class DataConfig:
 
     train: list[str] | str = field(default_factory=list)
     val: list[str] | str = field(default_factory=list)
+    may_lack: list[str] = field(default_factory=list)
     leave_out: list[str] = field(default_factory=list)
     size: tuple[int, int] = (256, 256)
     cap: float | None = None
-    samples: int | None = None
-    align: int | None = None
+    samples: int | None = BATVISION_AXIS.samples
+    align: int | None = BATVISION_AXIS.align
     hears: bool = True
     sees: bool = True
     batch_size: int = 16
     workers: int = 2
     flip: float = 0.5
     jitter: float = 0.5
+    zoom: float = 1.0
+    noise: float = 0.0
     shuffle_echoes: bool = False
     cache: str | None = None
+    rigs: int = 1
     oversample: int = 1
     interval: int | None = None
     intrinsics: float | str | None = None
@@ -129,14 +151,12 @@ class PhotometricConfig:
             camera. Networks that start from nothing find motion far sooner without it.
         pose_weights: what the pose network starts from: nothing (fresh), a run's `model` folder, or published weights.
         pose_imagenet: file of a ResNet-18 that was trained on ImageNet, for the pose network in place of pose_weights.
-        align_corners: false reads positions as Monodepth2's published code does today; for comparison only.
     """
 
     smoothness: float = 1e-3
     auto_mask: bool = True
     pose_weights: str | None = None
     pose_imagenet: str | None = None
-    align_corners: bool = True
 
 
 @dataclass
@@ -149,7 +169,7 @@ class TrainConfig:
         epochs: passes over the training rows; what does not fill a last batch is left out.
         steps: steps in all, in place of epochs.
         loss: silog, log_l1 (BITD) or l1 (BatVision U-Net); or photometric, which learns from frames of a moving
-            camera without their depth (Monodepth2, MonoViT, Lite-Mono).
+            camera without their depth (Monodepth2, MonoViT, Lite-Mono); or ear, the network of scale_from ear.
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
         validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
@@ -170,7 +190,7 @@ class TrainConfig:
     seed: int = 0
     epochs: int = 5
     steps: int | None = None
-    loss: Literal["silog", "log_l1", "l1", "photometric"] = "silog"
+    loss: Literal["silog", "log_l1", "l1", "photometric", "ear"] = "silog"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     validate_every: float = 1.0
@@ -202,13 +222,19 @@ class TrainConfig:
             ("data.workers", data.workers, 0),
             ("optimiser.period", optimiser.period, 1),
             ("data.oversample", data.oversample, 1),
+            ("data.rigs", data.rigs, 1),
             ("data.interval", 1 if data.interval is None else data.interval, 1),
         ):
             if value < least:
                 raise OptionError(f"{name} is {value}, but must be a whole number from {least}")
         if data.shuffle_echoes and not data.hears:
             raise OptionError("data.shuffle_echoes with data.hears false: there are no echoes to shuffle; leave it out")
-        if data.leave_out and not any(source.startswith("batvision_v2:") for source in (*data.train, *data.val)):
+        RangeAxis(data.samples, data.align)
+        sources = (*data.train, *data.val)
+        strange = [source for source in data.may_lack if source not in sources]
+        if strange:
+            raise OptionError(f"data.may_lack names {strange[0]!r}, which is none of data.train and data.val")
+        if data.leave_out and not any(text.startswith("batvision_v2:") or Path(text).is_dir() for text in sources):
             raise OptionError("data.leave_out names locations of BatVision V2, but no source is batvision_v2:ROOT")
         if data.interval is not None and (data.hears or not data.sees):
             raise OptionError("data.interval makes triplets of pictures; give data.hears: false and data.sees: true")
@@ -217,7 +243,9 @@ class TrainConfig:
                 f"loss {self.loss} with data.interval {data.interval}: triplets and the loss photometric need each "
                 "other; give both, such as data.interval 20, or neither"
             )
-        for name, chance in (("data.flip", data.flip), ("data.jitter", data.jitter)):
+        if not 1.0 <= data.zoom <= 8.0 or (data.zoom > 1.0 and data.interval is not None):
+            raise OptionError(f"data.zoom is {data.zoom}, but must be 1 to 8, and 1 with data.interval")
+        for name, chance in (("data.flip", data.flip), ("data.jitter", data.jitter), ("data.noise", data.noise)):
             if not 0.0 <= chance <= 1.0:
                 raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")
         for name, number in (
@@ -244,6 +272,8 @@ GROUPS: dict[str, type] = {
 }
 """The second level of a run's settings."""
 
+_LEVELS: dict[str, type] = {"": TrainConfig} | {f"{name}.": group for name, group in GROUPS.items()}
+
 
 def config_parser() -> ArgumentParser:
     """The parser of a run's settings, from YAML or flags."""
@@ -258,7 +288,7 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML file, and put flags in the place of its lines.
 
     Args:
-        path: the file; a `base` in it is looked for beside it.
+        path: the file; a `base` in it is looked for in its folder.
         flags: such as `--data.batch-size=8` or `--seed 1`, with dashes or underscores.
 
     Returns:
@@ -274,6 +304,7 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
     _check_names(entries, str(path))
     words = _underscored(flags)
     _last_length(entries, {word.partition("=")[0].removeprefix("--") for word in words})
+    texts, words = take_texts(entries, words, _LEVELS, str(path))
     source = str(path)
     try:
         parsed = parser.parse_object(entries)
@@ -283,15 +314,20 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
     except ArgumentError as error:
         raise OptionError(f"{source}: {_clear(str(error))}") from None
     chosen = parser.instantiate(parsed)
+    for name, text in texts.items():
+        group, dot, key = name.partition(".")
+        if dot:
+            setattr(chosen[group], key, text)
+        else:
+            chosen[name] = text
     return TrainConfig(**{entry.name: chosen[entry.name] for entry in dataclasses.fields(TrainConfig)})
 
 
 def write_config(config: TrainConfig, path: str | Path) -> None:
     """Write all of a run's settings as YAML that `read_config` reads again."""
-    parser = config_parser()
     entries = dataclasses.asdict(config)
     entries["data"]["size"] = list(entries["data"]["size"])
-    Path(path).write_text(parser.dump(parser.parse_object(entries)), encoding="utf-8")
+    Path(path).write_text(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -356,10 +392,9 @@ def _check_name(key: str, group: type, prefix: str, source: str) -> None:
 
 def _underscored(flags: Sequence[str]) -> list[str]:
     """Flags as jsonargparse knows them; a bare `--resume` is switched on; unknown ones are refused."""
-    levels: dict[str, type] = {"": TrainConfig} | {f"{name}.": group for name, group in GROUPS.items()}
     switches = {
         prefix + entry.name
-        for prefix, level in levels.items()
+        for prefix, level in _LEVELS.items()
         for entry in dataclasses.fields(level)
         if entry.type == "bool"
     }

@@ -16,13 +16,14 @@ from avsnet.errors import DataError, OptionError
 from avsnet.train.config import TrainConfig
 from avsnet.train.sampler import EpochSampler, Order
 from avsnet.train.sources import (
-    MEND_UNREADABLE,
-    MEND_UNUSABLE,
-    JudgedRows,
+    UNREADABLE_ADVICE,
+    UNUSABLE_ADVICE,
     ShuffledEchoes,
     TrainingRows,
+    ValidationRows,
     open_source,
-    source_cap,
+    present,
+    training_data,
 )
 
 _TOLERANCE = 0.01  # share of an epoch's rows that may be unreadable
@@ -31,14 +32,14 @@ _NAMED = 5  # reasons in one message
 
 
 class DepthData(LightningDataModule):
-    """What a run trains on and is judged by.
+    """What a run trains on and is validated by.
 
     Args:
         config: of the run.
         processes: that share the work.
 
     Attributes:
-        told: what there is to tell of the sources, such as how many triplets they have.
+        remarks: lines that say what the sources hold, such as how many triplets.
         order: which rows belong to which step.
         caps: of each validation source, metres.
         steps: in all.
@@ -49,20 +50,22 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        trained = [open_source(source, "train", config.data) for source in config.data.train]
-        self.told = [line for dataset in trained for line in getattr(dataset, "told", ())]
-        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset([self._shuffled(dataset) for dataset in trained])
-        judged = {source: open_source(source, "val", config.data) for source in config.data.val}
-        self._val = {source: self._shuffled(dataset) for source, dataset in judged.items()}
-        self.caps = {source: source_cap(dataset) for source, dataset in judged.items()}
+        sources, lacking = present(config.data.train, config.data.may_lack)
+        trained = [training_data(source, config.data) for source in sources]
+        self.remarks = [*lacking, *(line for _, remarks in trained for line in remarks)]
+        self._train: ConcatDataset[dict[str, Any]] = ConcatDataset([self._shuffled(data) for data, _ in trained])
+        sources, _ = present(config.data.val, config.data.may_lack)
+        validated = {source: open_source(source, "val", config.data) for source in sources}
+        self._val = {source: self._shuffled(opened.data) for source, opened in validated.items()}
+        self.caps = {source: opened.cap for source, opened in validated.items()}
         rows = len(self._train)
         self.order = Order(rows, config.data.batch_size, processes * config.accumulate, config.seed)
         self.steps = config.steps or config.epochs * self.order.steps_per_epoch
 
     def setup(self, stage: str) -> None:
-        """Tell it, once, when a run begins."""
+        """Print the remarks, once, when a run begins."""
         if self.trainer is None or self.trainer.is_global_zero:
-            for line in self.told:
+            for line in self.remarks:
                 print(line, file=sys.stderr, flush=True)
 
     def train_dataloader(self) -> TrainingLoader:
@@ -73,12 +76,12 @@ class DepthData(LightningDataModule):
         rows = TrainingRows(self._train, config.data, config.seed)
         return TrainingLoader(SampleLoader(rows, batch_sampler=sampler, **self._workers()), sampler, self.steps)
 
-    def judged(self, rank: int = 0) -> dict[str, SampleLoader]:
-        """The batches of this process by which the network is judged, of each validation source."""
+    def validation_loaders(self, rank: int = 0) -> dict[str, SampleLoader]:
+        """The batches of this process by which the network is validated, of each source."""
         batch_size = max(1, self.config.data.batch_size // self.order.parts)
         return {
             source: SampleLoader(
-                JudgedRows(dataset, self.config.data, rank, self.processes), batch_size, **self._workers(False)
+                ValidationRows(dataset, self.config.data, rank, self.processes), batch_size, **self._workers(False)
             )
             for source, dataset in self._val.items()
         }
@@ -86,10 +89,10 @@ class DepthData(LightningDataModule):
     def first(self, count: int) -> list[dict[str, Any]]:
         """The first readable samples of the first validation source, for pictures."""
         for dataset in self._val.values():
-            rows = JudgedRows(dataset, self.config.data)
+            rows = ValidationRows(dataset, self.config.data)
             loader = SampleLoader(_First(rows, count), tolerance=1.0)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what cannot be read is told by the validation itself
+                warnings.simplefilter("ignore")  # validation itself warns of what cannot be read
                 return list(loader)
         return []
 
@@ -108,7 +111,7 @@ class DepthData(LightningDataModule):
 
 
 class _First(Dataset[dict[str, Any]]):
-    def __init__(self, dataset: JudgedRows, count: int) -> None:
+    def __init__(self, dataset: ValidationRows, count: int) -> None:
         self.dataset, self.count = dataset, min(count, len(dataset))
 
     def __len__(self) -> int:
@@ -160,7 +163,7 @@ class TrainingLoader:
                 self._count(batch.pop("replaced"), batch.pop("unusable"))
                 self.batches += 1
                 if self.batches % whole == 0 or self.batches == len(self):
-                    self._tell()  # before the batch: after the last one nobody asks again
+                    self._warn()  # before the batch: after the last one nobody asks again
                 yield batch
                 if self.batches == len(self):
                     break
@@ -178,12 +181,12 @@ class TrainingLoader:
         self.replaced += [reason for reason in replaced if reason]
         self.unusable += [reason for reason in unusable if reason]
         rows = self.sampler.order.rows
-        limits = ((_TOLERANCE, MEND_UNREADABLE), (_UNUSABLE, MEND_UNUSABLE))
-        for (reasons, what), (share, mend) in zip(self._kinds(), limits, strict=True):
+        limits = ((_TOLERANCE, UNREADABLE_ADVICE), (_UNUSABLE, UNUSABLE_ADVICE))
+        for (reasons, what), (share, advice) in zip(self._kinds(), limits, strict=True):
             if len(reasons) > share * rows:
-                raise DataError(f"{_named(reasons, what)}; that is more than {share:.0%} of {rows} rows: {mend}")
+                raise DataError(f"{_named(reasons, what)}; that is more than {share:.0%} of {rows} rows: {advice}")
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         for reasons, what in self._kinds():
             if reasons:
                 warnings.warn(_named(reasons, what), stacklevel=3)

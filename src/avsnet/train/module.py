@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class DepthTraining(LightningModule, ABC):
 
     Attributes:
         losses: of the parts since they were last taken away.
-        scaling: how its depth is brought to metres where it is judged, see `avsnet.train.evaluation.predicted`.
+        scaling: how its depth is brought to metres where it is evaluated, see `avsnet.evaluation.protocol.validate`.
         keeps_last: whether the last weights are kept, not those that were best in validation.
     """
 
@@ -47,9 +48,11 @@ class DepthTraining(LightningModule, ABC):
         self.network = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.config, self.steps, self.steps_per_epoch = config, steps, steps_per_epoch
         self.losses: list[Tensor] = []
+        freeze(network, config.model.frozen)
         named = getattr(network, "parameter_groups", lambda: {"all": list(network.parameters())})
         # The network's own come last, as the log tells the rate of the last group.
         self.groups = rate_groups((beside or {}) | named(), config.optimiser)
+        self.fixed = encoder_norms(network, named()) if config.model.fixed_norms else []
 
     @abstractmethod
     def batch_loss(self, batch: dict[str, Any]) -> Tensor:
@@ -73,6 +76,8 @@ class DepthTraining(LightningModule, ABC):
         part = (batch_index % self.config.accumulate) * self.trainer.world_size + self.global_rank
         # What chance decides inside the network is a function of the step, too: nothing to save, nothing to restore.
         torch.manual_seed(mixed_seed(self.config.seed, NETWORK, self.global_step, part))
+        for norm in self.fixed:
+            norm.eval()  # in every step: validation and Lightning set modes, too
         loss = self.batch_loss(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -100,6 +105,34 @@ class DepthTraining(LightningModule, ABC):
         if schedule is None:
             return optimiser
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def freeze(network: nn.Module, stems: Sequence[str]) -> None:
+    """Let the parameters whose names begin so ask for no gradients.
+
+    Raises:
+        OptionError: no name begins so.
+    """
+    for stem in stems:
+        found = [weight for name, weight in network.named_parameters() if name.startswith(stem)]
+        if not found:
+            raise OptionError(f"model.frozen: no parameter's name begins with {stem!r}")
+        for weight in found:
+            weight.requires_grad_(False)
+
+
+def encoder_norms(network: nn.Module, groups: dict[str, list[nn.Parameter]]) -> list[nn.Module]:
+    """The batch norms of a network's group "encoder".
+
+    Raises:
+        OptionError: there are none.
+    """
+    encoder = {id(weight) for weight in groups.get("encoder", [])}
+    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    found = [norm for norm in norms if any(id(weight) in encoder for weight in norm.parameters())]
+    if not found:
+        raise OptionError("model.fixed_norms: this network has no group 'encoder' with batch norms; leave it out")
+    return found  # type: ignore[return-value]
 
 
 def rate_groups(groups: dict[str, list[nn.Parameter]], settings: OptimiserConfig) -> list[dict[str, Any]]:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
+from avsnet.canvas import Figure, Normalize, ScalarMappable
 from avsnet.viz import COLOUR_MAP, colour_depth, save_figure
 
 _CELL, _MARGIN, _GAP, _TOP, _BAR = 2.4, 0.15, 0.08, 0.3, 0.9  # inches

@@ -7,15 +7,21 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avsnet.errors import MissingExtraError, ModelError, TrainingError
 from avsnet.train.card import environment, model_card
+from avsnet.train.checkpoint import check_checkpoint
 from avsnet.train.config import TrainConfig, read_config, write_config
 
 if TYPE_CHECKING:  # Lightning is an extra
+    from lightning import Trainer
+
+    from avsnet.train.datamodule import DepthData
+    from avsnet.train.ear_data import EarData
     from avsnet.train.module import DepthTraining
 
 _FREE = ("out", "resume", "validate_every", "save_every", "log_every", "pictures", "accelerator", "devices", "nodes")
@@ -27,7 +33,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
 
     The folder `config.out` gets `config.yaml`, `environment.txt`, `metrics.csv`, `validation.csv`, `tensorboard`,
     `pictures`, `checkpoints/last.ckpt`, and `model`: the weights that were best in validation, the last ones without
-    one, with their `MODEL_CARD.md`; beside those of a depth network that has learned from frames alone, its pose
+    one, with their `MODEL_CARD.md`; next to those of a depth network that has learned from frames alone, its pose
     network's as `pose.safetensors`.
 
     Args:
@@ -45,68 +51,29 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         DataError: the data set is not as published, or too many of its rows cannot be read.
         ModelError: an unknown network, or one that does not give what the loss looks at or cannot be saved.
     """
-    try:
-        import tensorboard  # type: ignore[import-untyped]  # noqa: F401
-        from lightning import Trainer
-        from lightning.fabric.utilities.rank_zero import rank_zero_only
-        from lightning.fabric.utilities.warnings import PossibleUserWarning
-        from lightning.pytorch.loggers import TensorBoardLogger
-        from lightning.pytorch.utilities.exceptions import SIGTERMException
-    except ImportError as error:
-        raise MissingExtraError(f"training needs {error.name}; pip install 'avsnet[train]'") from None
+    _check_lightning()
+    if config.loss == "ear":
+        return _train_ear(config, command, callbacks)
     from avsnet.models.registry import create_model
-    from avsnet.train.callbacks import Checkpoints, Log, Validation
+    from avsnet.train.callbacks import Log, Validation
     from avsnet.train.datamodule import DepthData
     from avsnet.train.self_supervised import SelfSupervised
     from avsnet.train.supervised import Supervised
 
-    first = getattr(rank_zero_only, "rank", 0) == 0
-    folder, weights, last = Path(config.out), Path(config.out) / "model", Path(config.out) / "checkpoints" / "last.ckpt"
+    folder, weights = Path(config.out), Path(config.out) / "model"
     network = create_model(config.model.name, weights=config.model.weights, **config.model.options)
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
     data = DepthData(config, config.devices * config.nodes)
-    way = SelfSupervised if config.loss == "photometric" else Supervised
-    module = way(network, config, data.steps, data.order.steps_per_epoch)
+    method = SelfSupervised if config.loss == "photometric" else Supervised
+    module = method(network, config, data.steps, data.order.steps_per_epoch)
+    first = _is_first()
     if first:
-        _prepare(config, folder, last, command)
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    log = Log(folder, say)
+        _prepare(config, folder, _checkpoint(folder), command)
+    log = Log(folder, _say)
     every = max(1, round(config.validate_every * data.order.steps_per_epoch))
-    validation = Validation(folder, data, every, lambda: _save(module, weights), say)
-    with warnings.catch_warnings():
-        # Advice on workers and logging that does not fit here, and what Lightning still asks of older libraries.
-        warnings.simplefilter("ignore", PossibleUserWarning)
-        warnings.filterwarnings("ignore", ".*treespec.*", FutureWarning)
-        for name in ("lightning.pytorch", "lightning.fabric"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        trainer = Trainer(
-            accelerator=config.accelerator,
-            devices=config.devices,
-            num_nodes=config.nodes,
-            strategy="ddp" if config.devices * config.nodes > 1 else "auto",
-            precision=config.precision,
-            max_epochs=1,  # of Lightning's, which is one long row of all our epochs: it is entered at any step alike
-            accumulate_grad_batches=config.accumulate,
-            gradient_clip_val=config.optimiser.clip or None,
-            logger=TensorBoardLogger(folder, name="tensorboard", version="") if first else False,
-            callbacks=[*callbacks, log, validation, Checkpoints(last, config.save_every)],
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            log_every_n_steps=1,
-        )
-        resumed = last if config.resume and last.exists() else None
-        try:
-            trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
-        except SIGTERMException:
-            raise TrainingError(f"{folder}: the system stopped the run (SIGTERM); go on with it by --resume") from None
+    validation = Validation(folder, data, every, lambda: _save(module, weights), _say)
+    _fit(config, module, data, (*callbacks, log, validation), first)
     if first:
         if not validation.scores:
             _save(module, weights)
@@ -121,8 +88,122 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
             scores=validation.scores,
         )
         (weights / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-        say(f"weights: {weights}")
+        _say(f"weights: {weights}")
     return weights
+
+
+def _train_ear(config: TrainConfig, command: str, callbacks: Sequence[Any]) -> Path:
+    """Train the ear, calibrate it by the validation rows, and write its weights with their card."""
+    import torch
+
+    from avsnet.scale.ear_network import EarNetwork
+    from avsnet.train.callbacks import Log
+    from avsnet.train.ear import EarTraining, calibrate
+    from avsnet.train.ear_card import ear_card
+    from avsnet.train.ear_data import EarData
+
+    folder, weights, first = Path(config.out), Path(config.out) / "model", _is_first()
+    if first:
+        _prepare(config, folder, _checkpoint(folder), command)
+    torch.manual_seed(config.seed)
+    data = EarData(config)
+    network = EarNetwork() if config.model.weights is None else EarNetwork.load(config.model.weights)
+    module = EarTraining(network, config, data.steps, data.order.steps_per_epoch)
+    log = Log(folder, _say)
+    _fit(config, module, data, (*callbacks, log), first)
+    if first:
+        scores = calibrate(module.ear, data.validation_batches())
+        _say(", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+        _save(module, weights)
+        card = ear_card(config, command, data.order.rows, data.steps, log.seconds, scores)
+        (weights / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        _say(f"weights: {weights}")
+    return weights
+
+
+def _check_lightning() -> None:
+    """Refuse to begin where the extra is missing."""
+    import avsnet.canvas  # noqa: F401  # before Lightning, which imports matplotlib, whatever MPLBACKEND says
+
+    try:
+        import lightning  # noqa: F401
+        import tensorboard  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(f"training needs {error.name}; pip install 'avsnet[train]'") from None
+
+
+def _is_first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _checkpoint(folder: Path) -> Path:
+    """What a run goes on from."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def _fit(
+    config: TrainConfig, module: DepthTraining, data: DepthData | EarData, callbacks: Sequence[Any], first: bool
+) -> None:
+    """All steps that are left, from the last checkpoint if the run is to go on."""
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    folder, last = Path(config.out), _checkpoint(Path(config.out))
+    with _quiet():
+        trainer = _trainer(config, callbacks, first)
+        resumed = last if config.resume and last.exists() else None
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+        except SIGTERMException:
+            raise TrainingError(f"{folder}: the system stopped the run (SIGTERM); go on with it by --resume") from None
+
+
+def _trainer(config: TrainConfig, callbacks: Sequence[Any], first: bool) -> Trainer:
+    """Lightning's, which runs the steps; order, log, validation and checkpoints are ours."""
+    from lightning import Trainer
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    from avsnet.train.callbacks import Checkpoints
+
+    folder = Path(config.out)
+    return Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.nodes,
+        strategy="ddp" if config.devices * config.nodes > 1 else "auto",
+        precision=config.precision,
+        max_epochs=1,  # of Lightning's, which is one long row of all our epochs: it is entered at any step alike
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.optimiser.clip or None,
+        logger=TensorBoardLogger(folder, name="tensorboard", version="") if first else False,
+        callbacks=[*callbacks, Checkpoints(_checkpoint(folder), config.save_every)],
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        log_every_n_steps=1,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leaves out Lightning's advice on workers and logging that does not fit here, and on older libraries."""
+    from lightning.fabric.utilities.warnings import PossibleUserWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*treespec.*", FutureWarning)
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        yield
 
 
 def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> None:
@@ -130,7 +211,10 @@ def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> Non
     settings = folder / "config.yaml"
     if _begun(folder, last) and not config.resume:
         raise TrainingError(f"{folder}: holds a run; go on with it by --resume, or give another --out")
+    if settings.exists() and not (folder / "environment.txt").exists():
+        raise TrainingError(f"{settings}: is there already and of no run; give another --out")
     if last.exists():
+        check_checkpoint(last)
         before, now = _course(read_config(settings)), _course(config)
         changed = [name for name in now if before[name] != now[name]]
         if changed:
@@ -175,6 +259,6 @@ def _save(module: DepthTraining, folder: Path) -> None:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     module.save(part)
-    (part / "README.md").unlink(missing_ok=True)  # the library's boilerplate; MODEL_CARD.md tells
+    (part / "README.md").unlink(missing_ok=True)  # the library's boilerplate; MODEL_CARD.md says more
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)

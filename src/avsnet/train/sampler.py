@@ -60,11 +60,12 @@ class Order:
         if self.batch_size % self.parts:
             raise OptionError(
                 f"data.batch_size {self.batch_size} cannot be cut into {self.parts} equal parts, one for each process "
-                "and turn of accumulation; give a multiple"
+                "and turn of accumulation; give a multiple as --data.batch-size"
             )
         if self.rows < self.batch_size:
             raise OptionError(
-                f"data.batch_size {self.batch_size} is more than the {self.rows} rows there are to train on"
+                f"data.batch_size {self.batch_size} is more than the {self.rows} rows there are to train on; give a "
+                f"smaller one, such as --data.batch-size {max(1, self.rows // 2)}"
             )
 
     @property

@@ -75,7 +75,6 @@ class SelfSupervised(DepthTraining):
             batch["intrinsics"],
             depth_range=self.network.depth_range,
             weight=self.config.photometric.smoothness,
-            align_corners=self.config.photometric.align_corners,
             auto_mask=self.config.photometric.auto_mask,
         )
 
@@ -106,5 +105,6 @@ def pose_network(config: PhotometricConfig) -> PoseNetwork:
         try:
             load(path)
         except ModelError as error:
-            raise ModelError(f"photometric.{name}: {error}, or null for a start from nothing") from None
+            hint = "or null in the YAML file for a start from nothing"
+            raise ModelError(f"photometric.{name}: {error}, {hint}") from None
     return network

@@ -1,84 +1,97 @@
-"""Where samples come from, by a short name: `batvision_v2:ROOT`, `rooms:historic:0-1999`, `folder:ROOT`.
-
-With `data.interval` they give triplets to train on; `train.triplets` opens those.
-"""
+"""What a run's sources give: samples to validate by, and rows that vary from epoch to epoch to train on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset
 
-from avsnet.data.rows import DIRECT_AT, SAMPLES
-from avsnet.data.transforms import flip, jitter
+from avsnet.audio.range_axis import RangeAxis
+from avsnet.data.reading import Reading
+from avsnet.data.registry import OpenedData, open_data
+from avsnet.data.sample import SAMPLE_KEYS, check_sample
+from avsnet.data.transforms import flip, jitter, zoomed
 from avsnet.data.triplets import TRIPLET_KEYS
-from avsnet.errors import AvsnetError, DataError, OptionError, TrainingError, UnusableError
+from avsnet.errors import AvsnetError, DataError, OptionError, SampleError, TrainingError, UnusableError
+from avsnet.geometry import ASSUMED_FOV, intrinsics_from_fov
 from avsnet.train.config import DataConfig
+from avsnet.train.recording_noise import suffered
 from avsnet.train.sampler import CHANCE, SHUFFLE, STAND_IN, Draw, generator
-from avsnet.train.triplets import open_rooms, open_triplets
+from avsnet.train.triplets import open_triplets
 
-KINDS = ("batvision_v1:ROOT", "batvision_v2:ROOT", "folder:ROOT", "rooms:DOMAIN:FIRST-LAST", "frames:ROOT")
-"""The forms that a source can have."""
-
-_KEYS = ("image", "waveform", "sample_rate", "depth", "valid", "id")
+_KEYS = [key for key in SAMPLE_KEYS if key != "echo"]  # which networks make
 _TRIES = 16  # rows tried in the place of one that cannot be read or used
 
-MEND_UNREADABLE = "see whether the data set is whole (avsnet check)"
-MEND_UNUSABLE = "film while the camera moves, and in the light, or give a larger data.interval"
+UNREADABLE_ADVICE = "see whether the data set is whole (avsnet check)"
+UNUSABLE_ADVICE = "film while the camera moves, and in the light, or give a larger data.interval"
 
 
-def open_source(source: str, split: str, config: DataConfig) -> Dataset[dict[str, Any]]:
+def open_source(source: str, split: str, config: DataConfig, zoom: float = 1.0) -> OpenedData:
     """Open what a source names.
 
     Args:
-        source: one of the forms of `KINDS`.
-        split: "train", "val" or "test", of BatVision; other sources are all there is.
+        source: `NAME:WHERE`, or a folder that is recognised, as `avsnet.data.registry` has them.
+        split: "train", "val" or "test"; sources without splits are all there is.
         config: size, cap, range axis and what is read.
+        zoom: pictures are read so many times larger.
 
     Returns:
-        A map-style data set of samples with depth; of triplets, where they are to be trained on.
+        A map-style data set of samples with depth.
 
     Raises:
         OptionError: no such form, or none that gives what is wanted.
         DataError: the data set is not as published.
     """
-    kind, _, where = source.partition(":")
-    if kind not in {form.partition(":")[0] for form in KINDS} or not where:
-        raise OptionError(f"source {source!r} is none of {', '.join(KINDS)}")
-    if config.interval is not None and split == "train":
-        return open_triplets(source, config)
-    if kind == "frames":
-        raise OptionError(f"source {source!r}: frames have no depth; they serve data.train, with data.interval")
-    size = (config.size[0], config.size[1])
-    samples = SAMPLES if config.samples is None else config.samples
-    align = DIRECT_AT if config.align is None else config.align if config.align >= 0 else None
-    if kind == "rooms":
-        # Beside triplets nothing is heard, and making sound is what takes time.
-        samples = samples if config.interval is None else 0
-        return open_rooms(source, config, cap=config.cap, samples=samples, align=align)
-    if kind == "folder":
-        from avsnet.data.folder import CaptureFolder
-
-        cap = float("inf") if config.cap is None else config.cap
-        return CaptureFolder(where, size=size, cap=cap, samples=samples, align=align, hears=config.hears)
-    keys = [key for key, wanted in (("image", config.sees), ("waveform", config.hears), ("depth", True)) if wanted]
-    options: dict[str, Any] = {"size": size, "samples": samples, "align": align, "keys": keys}
-    if config.cap is not None:
-        options["cap"] = config.cap
-    if kind == "batvision_v1":
-        from avsnet.data.batvision_v1 import BatVisionV1
-
-        return BatVisionV1(where, split, **options)
-    from avsnet.data.batvision_v2 import BatVisionV2
-
-    return BatVisionV2(where, split, leave_out=config.leave_out, **options)
+    return open_data(source, reading_of(config, split, zoom))
 
 
-def source_cap(dataset: Any) -> float:
-    """Metres beyond which depth does not count in a data set of `open_source`, and to which predictions are clamped."""
-    return float(dataset.reader.cap if hasattr(dataset, "reader") else dataset.cap)
+def present(sources: Sequence[str], may_lack: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The sources that there are, and a line for each that is left out as its folder is not on this disk.
+
+    Args:
+        sources: whose last part, behind a colon, is a folder.
+        may_lack: those that may be left out; the others are there, or opening them says what is wrong.
+
+    Raises:
+        OptionError: there would be none left.
+    """
+    lacking = {source for source in may_lack if not Path(source.rpartition(":")[2]).exists()}
+    left = [source for source in sources if source not in lacking]
+    gone = [source for source in dict.fromkeys(sources) if source in lacking]
+    if gone and not left:
+        raise OptionError(f"{gone[0]}: is not on this disk, and there is no other source")
+    return left, [f"{source}: not on this disk; the run goes on without it" for source in gone]
+
+
+def reading_of(config: DataConfig, split: str, zoom: float = 1.0) -> Reading:
+    """How a config wants the samples of a split, pictures `zoom` times as large; next to triplets nothing is heard."""
+    wanted_keys = {"image": config.sees, "waveform": config.hears and config.interval is None, "depth": True}
+    return Reading(
+        split,
+        (round(zoom * config.size[0]), round(zoom * config.size[1])),
+        config.cap,
+        RangeAxis(config.samples, config.align),
+        tuple(key for key, is_wanted in wanted_keys.items() if is_wanted),
+        leave_out=config.leave_out,
+        cache=config.cache,
+        oversample=config.oversample,
+        rigs=config.rigs if split == "train" else 1,
+    )
+
+
+def training_data(source: str, config: DataConfig) -> tuple[Dataset[dict[str, Any]], Sequence[str]]:
+    """What a source gives to train on, samples or with `interval` triplets, and lines that say what it holds.
+
+    Raises:
+        AvsnetError: as `open_source` and `open_triplets`.
+    """
+    if config.interval is None:
+        return open_source(source, "train", config, config.zoom).data, ()
+    found = open_triplets(source, reading_of(config, "train"), config)
+    return found, found.remarks
 
 
 class ShuffledEchoes(Dataset[dict[str, Any]]):
@@ -118,6 +131,8 @@ class TrainingRows(Dataset[dict[str, Any]]):
     Of a triplet the colours of `seen`, `seen_earlier` and `seen_later` are varied, alike in all three; image, earlier
     and later stay as they are, as what is seen is compared with what was there.
 
+    Each process checks its first sample against the contract.
+
     Args:
         dataset: of samples.
         config: the probabilities, and which keys are wanted.
@@ -126,6 +141,7 @@ class TrainingRows(Dataset[dict[str, Any]]):
 
     def __init__(self, dataset: Dataset[dict[str, Any]], config: DataConfig, seed: int) -> None:
         self.dataset, self.config, self.seed = dataset, config, seed
+        self._checked = False
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -137,12 +153,19 @@ class TrainingRows(Dataset[dict[str, Any]]):
             draw: the epoch, and the row.
 
         Raises:
-            TrainingError: neither the row nor any of those in its place can be read and used.
+            TrainingError: neither the row nor any of those in its place can be read and used, or a sample is none of
+                the contract.
         """
         epoch, row = draw
         sample, reasons = self._readable(epoch, row)
+        self._check(sample)
         chance = generator(self.seed, CHANCE, epoch, row)
         mirrored, coloured = torch.rand(2, generator=chance).tolist()
+        if self.config.zoom > 1.0:
+            share, *place = torch.rand(3, generator=chance).tolist()
+            size = (self.config.size[0], self.config.size[1])
+            # Squared: most pictures are nearly whole, as those that will be asked about.
+            sample = zoomed(sample, size, self.config.zoom ** -(share**2), (place[0], place[1]))
         if mirrored < self.config.flip:
             sample = flip(sample)
         names = [name for name in ("image", "earlier", "later") if name in sample]
@@ -152,7 +175,17 @@ class TrainingRows(Dataset[dict[str, Any]]):
             seen = jitter(seen, chance) if coloured < self.config.jitter else seen
             into = names if names == ["image"] else ["seen", "seen_earlier", "seen_later"]
             sample |= dict(zip(into, seen.chunk(len(names), dim=-1), strict=True))
+        if self.config.noise and "waveform" in sample:
+            sample["waveform"] = suffered(sample["waveform"], sample["sample_rate"], chance, self.config.noise)
         return sample | reasons
+
+    def _check(self, sample: dict[str, Any]) -> None:
+        if not self._checked:
+            try:
+                check_sample(sample)
+            except SampleError as error:
+                raise TrainingError(f"{sample['id']}: the data set breaks the contract of samples: {error}") from None
+            self._checked = True
 
     def _readable(self, epoch: int, row: int) -> tuple[dict[str, Any], dict[str, str]]:
         drawn = generator(self.seed, STAND_IN, epoch, row)
@@ -171,12 +204,12 @@ class TrainingRows(Dataset[dict[str, Any]]):
                 return sample, {"replaced": " | ".join(replaced), "unusable": " | ".join(unusable)}
         reasons = [*replaced, *unusable]
         what = "teach nothing or cannot be read" if unusable else "cannot be read"
-        mend = MEND_UNUSABLE if unusable else MEND_UNREADABLE
-        raise TrainingError(f"{len(reasons)} rows in a row {what}, the first of them: {reasons[0]}; {mend}")
+        advice = UNUSABLE_ADVICE if unusable else UNREADABLE_ADVICE
+        raise TrainingError(f"{len(reasons)} rows in a row {what}, the first of them: {reasons[0]}; {advice}")
 
 
-class JudgedRows(Dataset[dict[str, Any]]):
-    """What is judged by: rows as they are, or every so many of them where several processes share the work."""
+class ValidationRows(Dataset[dict[str, Any]]):
+    """What is validated by: rows as they are, or every so many of them where several processes share the work."""
 
     def __init__(self, dataset: Dataset[dict[str, Any]], config: DataConfig, rank: int = 0, processes: int = 1) -> None:
         self.dataset, self.config = dataset, config
@@ -192,6 +225,8 @@ class JudgedRows(Dataset[dict[str, Any]]):
 def wanted(sample: Mapping[str, Any], config: DataConfig) -> dict[str, Any]:
     """The entries that training uses, so that samples of different sources make one batch.
 
+    Where no camera is known one is assumed.
+
     Raises:
         DataError: there is no depth to learn from.
     """
@@ -199,5 +234,9 @@ def wanted(sample: Mapping[str, Any], config: DataConfig) -> dict[str, Any]:
         return {key: sample[key] for key in TRIPLET_KEYS}
     if "depth" not in sample:
         raise DataError(f"{sample['id']}: has no depth; training needs it")
+    if "intrinsics" not in sample:
+        height, width = sample["depth"].shape[-2:]
+        assumed = intrinsics_from_fov(width, height, ASSUMED_FOV)
+        sample = {**sample, "intrinsics": torch.from_numpy(assumed).float()}
     left_out = (set() if config.sees else {"image"}) | (set() if config.hears else {"waveform", "sample_rate"})
     return {key: sample[key] for key in _KEYS if key in sample and key not in left_out}

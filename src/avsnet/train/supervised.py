@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError
 from avsnet.losses import l1, log_l1, silog
 from avsnet.train.config import TrainConfig
-from avsnet.train.evaluation import at_size
 from avsnet.train.module import DepthTraining
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -38,3 +38,10 @@ class Supervised(DepthTraining):
         with torch.autocast(self.device.type, enabled=False):
             pred = at_size(out["metric_depth"].float(), batch["depth"].shape[-2:])
             return self.loss(pred, batch["depth"], batch["valid"])
+
+
+def at_size(pred: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """(B, 1, h, w) resized to (H, W) for the loss, bilinear with corners aligned as in ZoeDepth's training."""
+    if pred.shape[-2:] == tuple(size):
+        return pred
+    return F.interpolate(pred, tuple(size), mode="bilinear", align_corners=True)
