@@ -27,8 +27,8 @@ from avsnet.errors import (
     OptionError,
 )
 from avsnet.geometry import intrinsics_from_fov, resize_intrinsics
-from avsnet.models.registry import ModelInfo
-from avsnet.predict import predict, predict_and_hear
+from avsnet.models.info import ModelInfo
+from avsnet.predict import predict, predict_with_evidence
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -79,7 +79,7 @@ def ramp(height=6, width=8):
 def test_an_echo_brings_any_kind_of_map_to_metres(room, kind):
     image, truth, intrinsics, waveform = room
     values = 5.0 / truth if kind == "disparity" else truth / 2.5
-    prediction, hearing = predict_and_hear(
+    prediction, hearing = predict_with_evidence(
         image,
         waveform,
         depth_model=Toy(values, kind),
@@ -223,9 +223,9 @@ def test_unknown_neighbours_of_a_known_pixel_do_not_count(grey):
         ("known:", "wanted known:x,y,metres"),
         ("known:a,b,c", "wanted known:x,y,metres"),
         ("known:1,2,3,4", "wanted known:x,y,metres"),
-        ("rangin", "auto, none, ranging, known:x,y,metres"),
-        ("known", "auto, none, ranging, known:x,y,metres"),
-        ("", "auto, none, ranging, known:x,y,metres"),
+        ("rangin", "auto, none, ranging, ear, known:x,y,metres"),
+        ("known", "wanted known:x,y,metres"),
+        ("", "auto, none, ranging, ear, known:x,y,metres"),
         ("ranging", "needs an echo"),
     ],
 )
@@ -373,9 +373,9 @@ def test_the_public_names_are_there_and_nothing_else():
     "code",
     [
         "import avsnet.predict, avsnet; assert callable(avsnet.predict)",
-        "from avsnet.predict import ASSUMED_FOV; from avsnet import predict; assert callable(predict)",
+        "from avsnet.predict import load_model; from avsnet import predict; assert callable(predict)",
         "import avsnet.audio.stft; from avsnet.audio import spectrogram; assert callable(spectrogram)",
-        "import avsnet; assert callable(avsnet.audio.stft) and callable(avsnet.audio.range_profile)",
+        "import avsnet; assert callable(avsnet.audio.spectrogram) and callable(avsnet.audio.range_profile)",
         "import avsnet; assert callable(avsnet.losses.silog) and callable(avsnet.analysis.aide)",
         "import avsnet, sys; assert not {'torch', 'numpy', 'scipy', 'matplotlib'} & set(sys.modules)",
     ],

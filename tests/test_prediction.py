@@ -11,6 +11,7 @@ from PIL import Image
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import intrinsics_from_fov, unproject
 from avsnet.prediction import Prediction
+from avsnet.scale.posterior import ScalePosterior
 
 
 @pytest.fixture
@@ -60,8 +61,8 @@ def test_the_npz_holds_everything_without_pickle(prediction, tmp_path):
     prediction.save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as entries:
         contract = {"depth", "intrinsics", "valid", "model", "scale", "shift", "kind", "version"}
-        beside = {"scale_source", "weights_hash", "confidence", "warnings", "assumptions"}
-        assert set(entries) == contract | beside
+        further = {"scale_source", "weights_hash", "confidence", "log_scale", "scale_probability", "warnings"}
+        assert set(entries) == contract | further | {"assumptions"}
         assert np.array_equal(entries["depth"], prediction.depth, equal_nan=True)
         assert entries["depth"].dtype == np.float32 and entries["valid"].dtype == bool
         assert np.array_equal(entries["valid"], prediction.valid)
@@ -74,9 +75,11 @@ def test_the_npz_holds_everything_without_pickle(prediction, tmp_path):
 
 
 def test_an_npz_of_a_prediction_without_warnings_has_an_empty_list(prediction, tmp_path):
-    dataclasses.replace(prediction, warnings=(), confidence=0.75, weights_hash="ab12").save(tmp_path / "a.npz")
+    dataclasses.replace(prediction, warnings=(), posterior=ScalePosterior.normal(2.0, 0.13), weights_hash="ab12").save(
+        tmp_path / "a.npz"
+    )
     with np.load(tmp_path / "a.npz", allow_pickle=False) as entries:
-        assert entries["warnings"].tolist() == [] and float(entries["confidence"]) == 0.75
+        assert entries["warnings"].tolist() == [] and float(entries["confidence"]) == pytest.approx(0.75, abs=0.01)
         assert str(entries["weights_hash"]) == "ab12"
 
 
@@ -124,3 +127,24 @@ def test_depth_without_metres_is_not_saved_as_millimetres(prediction, tmp_path):
     assert list(tmp_path.iterdir()) == []
     bare.save(tmp_path / "a.ply")
     assert b"unit: model units" in (tmp_path / "a.ply").read_bytes()
+
+
+def test_a_saved_prediction_is_loaded_as_it_was(prediction, tmp_path):
+    posterior = ScalePosterior.normal(2.0, 0.13)
+    for saved in (prediction, dataclasses.replace(prediction, posterior=posterior, weights_hash="ab12", warnings=())):
+        saved.save(tmp_path / "a.npz")
+        loaded = Prediction.load(tmp_path / "a.npz")
+        assert loaded.confidence == (saved.posterior and pytest.approx(saved.confidence))
+        for field in dataclasses.fields(Prediction):
+            if field.name == "posterior":
+                continue
+            before, after = getattr(saved, field.name), getattr(loaded, field.name)
+            equal = np.array_equal(before, after, equal_nan=True) if isinstance(before, np.ndarray) else before == after
+            assert equal and type(before) is type(after), field.name
+
+
+def test_what_is_no_prediction_is_not_loaded(tmp_path):
+    np.savez(tmp_path / "a.npz", depth=np.ones((3, 4)))
+    for name, word in (("a.npz", "lacks kind"), ("none.npz", "no such file")):
+        with pytest.raises(DepthError, match=word):
+            Prediction.load(tmp_path / name)

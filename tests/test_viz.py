@@ -13,8 +13,8 @@ from avsnet.audio.ranging import RangeProfile
 from avsnet.errors import OutputError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.prediction import Prediction
-from avsnet.scale.metres import Hearing
-from avsnet.scale.ranging import Arrival
+from avsnet.scale.posterior import ScalePosterior
+from avsnet.scale.ranging import Arrival, EchoEvidence
 from avsnet.viz import colour_depth, panel, save_figure, summary
 
 MANY_WARNINGS = (
@@ -39,7 +39,7 @@ def prediction(height=48, width=64, **changes):
         "weights_hash": None,
         "scale_source": "ranging",
         "version": "0",
-        "confidence": 0.61,
+        "posterior": ScalePosterior.normal(3.21, 0.175),
         "assumptions": ("field of view assumed: 70 degrees horizontal", "rig assumed: speaker to ear 0.16 m"),
     }
     return Prediction(**{**entries, **changes})
@@ -49,7 +49,7 @@ def hearing(arrivals):
     ranges = np.arange(0.005, 12.0, 0.005)
     strength = np.exp(-ranges / 3.0) * np.random.default_rng(0).rayleigh(size=len(ranges))
     strength[:60] = 0.0
-    return Hearing(RangeProfile(ranges, 2.0 * ranges / 343.0, strength, strength, (), ()), tuple(arrivals))
+    return EchoEvidence(RangeProfile(ranges, 2.0 * ranges / 343.0, strength, strength, (), ()), tuple(arrivals))
 
 
 def plane(distance, evidence=1.0):
@@ -133,8 +133,18 @@ def test_the_header_holds_numbers_assumptions_and_warnings():
     assert "scale 3.21 from ranging, confidence 0.61" in summary(shown)
 
 
+def test_the_median_depth_has_its_interval_where_an_ear_gave_the_scale():
+    shown = prediction()
+    low, high = (
+        float(np.median(shown.depth[shown.valid])) * end / shown.scale for end in shown.posterior.interval(0.9)
+    )
+    by_ear = summary(prediction(scale_source="ear and the model's own metres"))
+    assert f" (90 %: {low:.3g} to {high:.3g}), scale" in by_ear
+    assert "90 %" not in summary(shown)  # ranging's posterior is not calibrated
+
+
 def test_model_units_are_not_called_metres():
-    bare = prediction(scale_source="none", confidence=None)
+    bare = prediction(scale_source="none", posterior=None)
     assert bare.unit == "model units" and "model units" in summary(bare) and "scale untouched" in summary(bare)
     assert "depth (model units)" in [text for text, _ in texts(panel(picture(bare), bare))]
     assert prediction(scale_source="none", kind="metric_depth").unit == "m"

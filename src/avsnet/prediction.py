@@ -1,15 +1,22 @@
-"""What a prediction is: a depth map in metres together with everything needed to judge and repeat it."""
+"""What a prediction is: a depth map in metres together with everything needed to assess and repeat it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avsnet.depth_files import write_depth_npz, write_depth_png, write_ply
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import unproject
+from avsnet.io.depth_maps import read_map, write_depth_npz, write_depth_png, write_ply
+from avsnet.scale.posterior import ScalePosterior
+
+if TYPE_CHECKING:
+    from avsnet.scale.sources import Found, Scene
 
 SUFFIXES = (".npz", ".png", ".ply")
 """The formats that a prediction can be saved in."""
@@ -33,7 +40,7 @@ class Prediction:
             METHOD"`, a model's name, `"none"`.
         version: of avsnet.
         warnings: what the user should know before trusting the metres.
-        confidence: of the scale, 0..1, where its source gives one.
+        posterior: over the scale, where its source infers one.
         assumptions: what camera and rig were taken to be, such as `"field of view assumed 70 degrees"`.
 
     Raises:
@@ -51,7 +58,7 @@ class Prediction:
     scale_source: str
     version: str
     warnings: tuple[str, ...] = ()
-    confidence: float | None = None
+    posterior: ScalePosterior | None = None
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -71,6 +78,11 @@ class Prediction:
         object.__setattr__(self, "assumptions", tuple(self.assumptions))
 
     @property
+    def confidence(self) -> float | None:
+        """The probability that the scale lies within 15 % of this one; None where its source infers none."""
+        return None if self.posterior is None else self.posterior.confidence
+
+    @property
     def unit(self) -> str:
         """What one unit of the depth is: `"m"`, or `"model units"` where nothing gave metres."""
         return "m" if self.kind == "metric_depth" or self.scale_source != "none" else "model units"
@@ -84,7 +96,8 @@ class Prediction:
             image: (H, W, 3) uint8 RGB colours for `.ply`; grey without it.
 
         NPZ keys: depth intrinsics valid model scale shift kind version, and beside them scale_source,
-        weights_hash (empty if None), confidence (NaN if None), warnings, assumptions. No pickle is needed.
+        weights_hash (empty if None), confidence (NaN if None), log_scale and scale_probability (the posterior; empty if
+        None), warnings, assumptions. No pickle is needed.
 
         Raises:
             OptionError: another suffix, or a PNG of depth that has no metres.
@@ -104,6 +117,25 @@ class Prediction:
         else:
             raise OptionError(f"{path}: a prediction is saved as {', '.join(SUFFIXES)}, not {suffix or 'bare'!r}")
 
+    @classmethod
+    def load(cls, path: str | Path) -> Prediction:
+        """Read back what `save` wrote as `.npz`.
+
+        Raises:
+            DepthError: the file is missing or broken, or no prediction of avsnet.
+        """
+        depth, entries = read_map(path)
+        names = [field.name for field in fields(cls) if field.name not in ("depth", "posterior")]
+        missing = [name for name in (*names, "log_scale", "scale_probability") if name not in entries]
+        if missing:
+            raise DepthError(f"{path}: lacks {', '.join(missing)}; only an .npz of a Prediction can be loaded")
+        values: dict[str, Any] = {name: entries[name].item() for name in names if entries[name].ndim == 0}
+        values |= {name: tuple(map(str, entries[name])) for name in ("warnings", "assumptions")}
+        values["weights_hash"] = values["weights_hash"] or None
+        grid, probability = entries["log_scale"], entries["scale_probability"]
+        values["posterior"] = ScalePosterior(grid, probability) if grid.size else None
+        return cls(depth=depth, valid=entries["valid"], intrinsics=entries["intrinsics"], **values)
+
     def _entries(self) -> dict[str, object]:
         """The NPZ's keys and values."""
         return {
@@ -118,6 +150,8 @@ class Prediction:
             "scale_source": self.scale_source,
             "weights_hash": self.weights_hash or "",
             "confidence": np.float64(np.nan if self.confidence is None else self.confidence),
+            "log_scale": np.array([] if self.posterior is None else self.posterior.log_scale),
+            "scale_probability": np.array([] if self.posterior is None else self.posterior.probability),
             "warnings": np.array(self.warnings, dtype=str),
             "assumptions": np.array(self.assumptions, dtype=str),
         }
@@ -136,3 +170,37 @@ class Prediction:
         """Header lines for a format that has no keys."""
         lines = [f"avsnet {self.version}, model {self.model}, scale from {self.scale_source}"]
         return lines + list(self.assumptions) + list(self.warnings)
+
+
+def prediction_of(
+    found: Found,
+    scene: Scene,
+    *,
+    weights_hash: str | None = None,
+    assumptions: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> Prediction:
+    """A map in metres, together with where it is from.
+
+    Args:
+        found: the map, and what speaks for it.
+        scene: what it was found from.
+        weights_hash: of the depth model.
+        assumptions: what was taken for granted before.
+        warnings: what to know from before.
+    """
+    return Prediction(
+        depth=found.scaled.depth,
+        kind=scene.kind,
+        scale=found.scaled.scale,
+        shift=found.scaled.shift,
+        valid=found.scaled.depth > 0.0,
+        intrinsics=scene.camera,
+        model=scene.model,
+        weights_hash=weights_hash,
+        scale_source=found.origin,
+        version=version("avsnet"),
+        warnings=(*warnings, *found.warnings),
+        posterior=found.posterior,
+        assumptions=(*assumptions, *found.assumptions),
+    )

@@ -11,17 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
-from avsnet.io import atomic_path
+from avsnet.canvas import Axes, Figure, Normalize, ScalarMappable, colormaps
+from avsnet.io.authorship import software
+from avsnet.io.whole_files import atomic_path
 from avsnet.prediction import Prediction
-from avsnet.scale.metres import Hearing
-from avsnet.scale.ranging import Arrival
+from avsnet.scale.ranging import Arrival, EchoEvidence
 
 COLOUR_MAP = "Spectral"
 """Red at its low end, hence for near."""
@@ -56,14 +52,20 @@ def colour_depth(depth: np.ndarray, valid: np.ndarray, limits: tuple[float, floa
     [[[158, 1, 66], [128, 128, 128]]]
     """
     shares = Normalize(*limits, clip=True)(np.where(valid, depth, limits[0]))
-    colours = matplotlib.colormaps[COLOUR_MAP](np.asarray(shares), bytes=True)[..., :3]
+    colours = colormaps[COLOUR_MAP](np.asarray(shares), bytes=True)[..., :3]
     return np.where(valid[..., None], colours, np.uint8(UNKNOWN))
 
 
 def summary(prediction: Prediction) -> str:
-    """The numbers of a prediction in one line: its median depth, and the scale with its source."""
+    """The numbers of a prediction in one line: its median depth, and the scale with its source.
+
+    Where a trained ear gave the scale, whose intervals are calibrated, the median depth has its own.
+    """
     known = prediction.depth[prediction.valid]
     median = f"{np.median(known):.3g} {prediction.unit}" if known.size else "unknown"
+    if known.size and prediction.posterior is not None and prediction.scale_source.startswith("ear"):
+        low, high = (np.median(known) * side / prediction.scale for side in prediction.posterior.interval(0.9))
+        median += f" (90 %: {low:.3g} to {high:.3g})"
     scale = "scale untouched"
     if prediction.scale_source != "none":
         shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
@@ -73,13 +75,13 @@ def summary(prediction: Prediction) -> str:
     return f"median depth {median}, {scale}, model {prediction.model}"
 
 
-def panel(image: np.ndarray, prediction: Prediction, hearing: Hearing | None = None) -> Figure:
+def panel(image: np.ndarray, prediction: Prediction, evidence: EchoEvidence | None = None) -> Figure:
     """Show the picture, its depth and, where there was an echo, what was heard at which range.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         prediction: of that image.
-        hearing: as `predict_and_hear` gives it.
+        evidence: as `predict_with_evidence` gives it.
 
     Returns:
         A figure that belongs to no window and no global state; `save_figure` writes it.
@@ -88,9 +90,9 @@ def panel(image: np.ndarray, prediction: Prediction, hearing: Hearing | None = N
     height, width = prediction.depth.shape
     # A very flat or very tall picture keeps a height that can be read, and is centred in it.
     picture = float(np.clip(_PICTURE * height / width, 1.2, 6.0))
-    labels = _place_labels(hearing) if hearing else []
+    labels = _place_labels(evidence) if evidence else []
     over_profile = _TITLE + _LINE * (1 + max((label.row for label in labels), default=0))
-    profile = over_profile + _PROFILE + _AXIS if hearing else 0.0
+    profile = over_profile + _PROFILE + _AXIS if evidence else 0.0
     total = _LINE * (len(lines) + 1) + _TITLE + picture + _AXIS + profile
     figure = Figure(figsize=(_WIDTH, total), dpi=_DPI, facecolor="white")
 
@@ -113,20 +115,20 @@ def panel(image: np.ndarray, prediction: Prediction, hearing: Hearing | None = N
         label=f"depth ({prediction.unit})",
     )
     bar.ax.invert_yaxis()  # near, the warm end, on top
-    if hearing:
+    if evidence:
         top += picture + _AXIS + over_profile
-        _show_profile(axes_at(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PROFILE), hearing, labels)
+        _show_profile(axes_at(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PROFILE), evidence, labels)
     return figure
 
 
 def save_figure(path: str | Path, figure: Figure) -> None:
-    """Write a figure as PNG, whole or not at all.
+    """Write a figure as PNG with the mark of `avsnet.io.authorship`, whole or not at all.
 
     Raises:
         OutputError: the file cannot be written.
     """
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI)
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": software()})
 
 
 @dataclass(frozen=True)
@@ -138,15 +140,15 @@ class _Label:
     row: int
 
 
-def _place_labels(hearing: Hearing) -> list[_Label]:
+def _place_labels(evidence: EchoEvidence) -> list[_Label]:
     """Each arrival that the profile reaches; distances that would touch are written in different rows."""
-    profile = hearing.profile
+    profile = evidence.profile
     # Below the rig's own size the delay falls with range; from its minimum on it can be looked up.
     start = int(np.argmin(profile.delay))
-    width = _LABEL / (_WIDTH - _LEFT - _RIGHT) * _reach(hearing)
+    width = _LABEL / (_WIDTH - _LEFT - _RIGHT) * _reach(evidence)
     ends: list[float] = []  # of the last label in each row
     labels = []
-    for arrival in sorted(hearing.arrivals, key=lambda arrival: arrival.delays):
+    for arrival in sorted(evidence.arrivals, key=lambda arrival: arrival.delays):
         if min(arrival.delays) < profile.delay[start] or max(arrival.delays) > profile.delay[-1]:
             continue
         ranges = np.interp(arrival.delays, profile.delay[start:], profile.range[start:])
@@ -158,20 +160,20 @@ def _place_labels(hearing: Hearing) -> list[_Label]:
     return labels
 
 
-def _reach(hearing: Hearing) -> float:
+def _reach(evidence: EchoEvidence) -> float:
     """Metres up to which the profile is drawn: the farthest plane heard and some more, but not under 4 m."""
-    heard = [arrival.distance for arrival in hearing.arrivals if arrival.evidence > 0.0]
-    return min(float(hearing.profile.range[-1]), max(4.0, 1.3 * max(heard, default=3.0)))
+    heard = [arrival.distance for arrival in evidence.arrivals if arrival.evidence > 0.0]
+    return min(float(evidence.profile.range[-1]), max(4.0, 1.3 * max(heard, default=3.0)))
 
 
-def _show_profile(axes: Axes, hearing: Hearing, labels: list[_Label]) -> None:
-    profile = hearing.profile
+def _show_profile(axes: Axes, evidence: EchoEvidence, labels: list[_Label]) -> None:
+    profile = evidence.profile
     heard = profile.strength > 0.0  # what belongs to the direct sound is 0
     level = 20.0 * np.log10(np.where(heard, profile.strength, np.nan))
-    shown = level[heard & (profile.range <= _reach(hearing))]
+    shown = level[heard & (profile.range <= _reach(evidence))]
     peak = float(shown.max()) if shown.size else 0.0
     bottom = max(peak - _DYNAMIC_RANGE, float(shown.min()) if shown.size else -1.0) - 2.0
-    axes.set_xlim(0.0, _reach(hearing))
+    axes.set_xlim(0.0, _reach(evidence))
     axes.set_ylim(bottom, peak + 3.0)
     axes.axvspan(0.0, float(profile.range[heard].min(initial=profile.range[-1])), color="0.9", label="direct sound")
     for label in labels:
