@@ -1,5 +1,7 @@
 """The command line's frame: its help, its verbs, its exit codes; what a verb does is tested beside it."""
 
+import functools
+import inspect
 import os
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import avsnet
 from avsnet import cli
@@ -122,3 +125,89 @@ def test_the_package_is_a_command():
     done = subprocess.run([sys.executable, "-m", "avsnet", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"avsnet {avsnet.__version__}\n"
     assert Path(avsnet.__file__).parent.name == "avsnet"
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """Puts a verb that keeps what it is called with in the place of `models`."""
+    kept = {}
+
+    def verb(
+        map: str, *, out: str, echo: str | None = None, fov: float | None = None, seed: int = 0, ply: bool = False
+    ):
+        kept.update(map=map, out=out, echo=echo, fov=fov, seed=seed, ply=ply)
+        return 0
+
+    monkeypatch.setitem(cli.VERBS, "models", verb)
+    return kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["#2.wav", "~", "null", "1.5", "[a]", "{x}", "yes", "0x10", "- a", '"q"', "a: b", " a ", "true", "-1", "100 %"],
+)
+def test_a_text_is_the_name_of_a_file_whatever_yaml_would_make_of_it(given, name):
+    assert cli.main(["models", name, "--out", name, f"--echo={name}"]) == 0
+    assert (given["map"], given["out"], given["echo"]) == (name, name, name)
+    assert cli.main(["models", "--echo", name, "--out=out", "--", name]) == 0
+    assert (given["map"], given["echo"]) == (name, name)
+
+
+def test_every_text_of_every_verb_is_taken_as_it_was_written(monkeypatch):
+    for name, verb in cli.VERBS.items():
+        texts = [p for p in inspect.signature(verb, eval_str=True).parameters.values() if "str" in str(p.annotation)]
+        if name == "train":  # see tests/train/test_config.py
+            continue
+        words = [
+            word
+            for p in texts
+            for word in ([f"--{p.name.replace('_', '-')}", "~"] if p.kind is p.KEYWORD_ONLY else ["~"])
+        ]
+        others = ["--locations", "1", "--poses", "1"] if name == "simulate" else []
+        kept = {}
+
+        @functools.wraps(verb)
+        def keep(kept=kept, **options):
+            kept.update(options)
+            return 0
+
+        monkeypatch.setitem(cli.VERBS, name, keep)
+        assert cli.main([name, *words, *others]) == 0
+        assert all(kept[p.name] == "~" for p in texts)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(["", "--out", "o"], "MAP"), (["m", "--out="], "--out"), (["m", "--out", "o", "--echo", ""], "--echo")],
+)
+def test_an_empty_text_is_a_mistake_that_names_its_flag(given, capsys, words, named):
+    assert cli.main(["models", *words]) == 2
+    assert f"error: {named} is empty" in capsys.readouterr().err
+    assert not given
+
+
+@pytest.mark.parametrize("word", ["null", "~", "nan", "inf", "[1]", "", "0x10"])
+def test_a_number_never_vanishes(given, capsys, word):
+    for flag, kind in (("--fov", "a number"), ("--seed", "a whole number")):
+        assert cli.main(["models", "m", "--out", "o", f"{flag}={word}"]) == 2
+        assert f"{flag} is {word!r}, but must be {kind}" in capsys.readouterr().err
+    assert not given
+
+
+def test_a_switch_is_bare_in_the_help_and_may_be_given_its_value(given, capsys):
+    assert cli.main(["models", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "[--ply]" in shown and "true" not in shown
+    for words, value in ((["--ply"], True), (["--ply", "false"], False), (["--ply=true"], True), ([], False)):
+        assert cli.main(["models", *words, "m", "--out", "o"]) == 0
+        assert given["ply"] is value
+
+
+def test_the_help_of_train_shows_switches_bare_and_names_no_file_that_a_wheel_lacks(capsys):
+    assert cli.main(["train", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "[--resume]" in shown and "[--data.shuffle-echoes]" in shown
+    assert "--data.hears {true,false}" in shown  # on by default, so that it is turned off by its value
+    assert cli.main(["--help"]) == 0
+    assert ".yaml" not in shown + capsys.readouterr().out
+    assert yaml.safe_load(shown.partition("above:\n\n")[2].partition("\n\n")[0])["data"]["batch_size"] == 8

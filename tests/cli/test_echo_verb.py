@@ -9,9 +9,9 @@ import soundfile
 
 from avsnet import cli
 from avsnet.audio import Rig, range_profile
-from avsnet.depth_files import write_depth_npz, write_depth_png
 from avsnet.geometry import intrinsics_from_fov
-from avsnet.io import read_wav
+from avsnet.io.depth_maps import write_depth_npz, write_depth_png
+from avsnet.io.recordings import read_wav
 
 SIZE = (60, 80)
 CAMERA = intrinsics_from_fov(SIZE[1], SIZE[0], 70.0)

@@ -356,3 +356,33 @@ def test_a_folder_of_no_pictures_and_one_echo_for_many_are_errors(room, album, c
 def test_a_mistake_in_the_flags_is_told_once_and_not_for_every_picture(album, command):
     is_one_line(*command(album, "--scale-from", "rangin"), "rangin")
     is_one_line(*command(album, "--depth-model", "nobody"), "unknown model")
+
+
+# Files of the user
+
+
+def test_a_true_depth_map_and_a_scan_next_to_the_picture_are_never_replaced(room, command, tmp_path):
+    """They were: predicting into the picture's own folder replaced one and deleted the other, with exit code 0."""
+    for name, text in (("room_depth.png", "true depth"), ("room_depth.ply", "my scan")):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / name).write_text(text)
+    heard = ("--echo", room / "room.wav")
+    code, out, err = command(room / "room.png", *heard)
+    assert (code, out) == (2, "") and "room_depth.png: is there already and was not written by avsnet" in err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["room_depth.ply", "room_depth.png"]
+    assert command(room / "room.png", *heard, "--overwrite")[0] == 0
+    assert (tmp_path / "out" / "room_depth.ply").read_text() == "my scan"  # nothing was written in its place
+    assert command(room / "room.png", *heard)[0] == 0  # what avsnet wrote, it replaces
+    assert command(room / "room.png", *heard, "--ply")[0] == 2
+    assert (tmp_path / "out" / "room_depth.ply").read_text() == "my scan"
+
+
+def test_a_folder_of_captures_is_predicted_without_taking_depth_maps_for_pictures(room, command, tmp_path):
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    shutil.copy(room / "room.png", folder / "1.png")
+    shutil.copy(room / "room.wav", folder / "1.wav")
+    Image.fromarray(np.full((96, 128), 2000, np.uint16)).save(folder / "1_depth.png")
+    code, _, err = command(folder, "--echo", folder)
+    assert code == 0, err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1_depth.npz", "1_depth.png", "1_panel.png"]

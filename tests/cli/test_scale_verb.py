@@ -9,7 +9,7 @@ from PIL import Image
 
 from avsnet import cli
 from avsnet.audio.rig import Rig
-from avsnet.depth_files import read_depth, write_depth_npz
+from avsnet.io.depth_maps import read_depth, write_depth_npz
 from avsnet.scale.rules import scale_depth
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
@@ -188,12 +188,14 @@ def test_a_result_never_replaces_its_own_source(room, command, tmp_path):
     [
         ([], ["either --echo or --reference"]),
         (["--echo", "{room}/room.wav", "--reference", "{room}/truth.npy"], ["either --echo or --reference"]),
-        (["--echo", "{room}/room.wav", "--method", "affine"], ["--method affine", "--reference"]),
+        (["--echo", "{room}/room.wav", "--method", "affine"], ["method affine", "two maps"]),
         (["--reference", "{room}/truth.npy", "--kind", ""], ["--kind"]),
         (["--reference", "{room}/truth.npy", "--kind", "depth"], ["'depth' is none of metric_depth"]),
         (["--reference", "{room}/truth.npy", "--method", "mode"], ["'mode'", "median, mean, least_squares"]),
-        (["--reference", "{room}/truth.npy", "--kind", "affine_depth"], ["affine_depth", "finds a shift"]),
-        (["--echo", "{room}/room.wav", "--kind", "affine_disparity"], ["relative.npy", "--method affine"]),
+        (["--reference", "{room}/truth.npy", "--kind", "affine_depth", "--method", "mean"], ["finds a shift"]),
+        (["--echo", "{room}/room.wav", "--scale-from", "avsnet_tiny_v"], ["avsnet_tiny_v", "give the picture"]),
+        (["--echo", "{room}/room.wav", "--scale-from", "rangin"], ["'rangin' is none of auto"]),
+        (["--echo", "{room}/room.wav", "--kind", "affine_disparity"], ["relative.npy", "shift open", "--reference"]),
         (["--reference", "none.npy"], ["none.npy: no such file"]),
         (["--reference", "{room}/room.png"], ["room.png", "8 bits"]),
         (["--reference", "{tmp}/small.npy"], ["small.npy: (4, 5)", "relative.npy (96, 128)"]),
@@ -224,3 +226,11 @@ def test_a_map_that_is_missing_broken_or_empty_is_one_line(room, command, tmp_pa
     is_one_line(*command(room / "room.png", *flags), "room.png", "8 bits")
     np.save(tmp_path / "zero.npy", np.zeros((96, 128)))
     is_one_line(*command(tmp_path / "zero.npy", *flags), "zero.npy", "above 0")
+
+
+def test_with_the_picture_an_avsnet_gives_the_metres_by_the_rule_that_is_asked_for(room, command, tmp_path):
+    flags = ("--kind", "relative_depth", "--echo", room / "room.wav", "--image", room / "room.png")
+    code, out, _ = command(room / "relative.npy", *flags, "--scale-from", "avsnet_tiny_av", "--method", "mean")
+    assert code == 0 and "from avsnet_tiny_av by mean" in out
+    with np.load(tmp_path / "out" / "relative_depth.npz") as entries:
+        assert str(entries["scale_source"]) == "avsnet_tiny_av by mean"

@@ -52,12 +52,14 @@ def test_every_table_figure_and_the_report_come_out(out):
 def test_the_readers_caps_splits_and_rows_are_the_data_sets_own(out):
     for part, cap, rows in (("v1", "12", 2), ("v2", "30", 2)):
         text = (out / part / "scores.csv").read_text(encoding="utf-8")
-        assert f"# mask: 0 < truth <= {cap} m" in text and f"# data: {part}:{part}:test, {rows} rows" in text
+        assert f"# mask: 0 < truth <= {cap} m" in text and f"# data: batvision_{part}:{part}:test, {rows} rows" in text
 
 
 def test_every_row_of_a_location_left_out_tests_what_was_trained_without_it(out):
     text = (out / "v2-left-out" / "scores.csv").read_text(encoding="utf-8")
-    assert "# data: v2:v2:historic_1000000, 6 rows" in text and text.count("avsnet_tiny_av_left_out,none,") == 6
+    assert (
+        "# data: batvision_v2:v2:historic_1000000, 6 rows" in text and text.count("avsnet_tiny_av_left_out,none,") == 6
+    )
     assert "locations left out in training" in (out / "table3.md").read_text(encoding="utf-8")
 
 
@@ -71,6 +73,7 @@ def test_what_has_weights_is_scored_under_every_scaling_and_the_rest_is_not(out)
     assert not any(system == "monovit" for system, _ in found)
 
 
+@pytest.mark.slow
 def test_three_shards_merged_give_the_bytes_of_one_run(pair, out, tmp_path, capsys):
     for shard in ("1/3", "2/3", "3/3"):
         assert reproduce(pair, tmp_path / "parts", "--shard", shard) == 0
@@ -82,8 +85,8 @@ def test_three_shards_merged_give_the_bytes_of_one_run(pair, out, tmp_path, caps
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--bv1", "v2"], "--bv1 v2: wanted BatVision V1, found v2:v2"),
-        (["--bv2", "v1"], "--bv2 v1: wanted BatVision V2, found v1:v1"),
+        (["--bv1", "v2"], "--bv1 v2: wanted BatVision V1, found batvision_v2:v2"),
+        (["--bv2", "v1"], "--bv2 v1: wanted BatVision V2, found batvision_v1:v1"),
         (["--bv1", "v1", "--weights", "wieghts"], "--weights wieghts: no such folder"),
         (["--bv1", "v1", "--av", "lite_mono"], "--av is 'lite_mono', but must be an AVS-Net"),
         (["--bv1", "v1", "--v", "avsnet_tiny_av"], "--v is 'avsnet_tiny_av', but must be an AVS-Net"),

@@ -11,25 +11,22 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import avsnet
-from avsnet.cli.depth import predict, scale
-from avsnet.cli.experiments import evaluate, reproduce, train
-from avsnet.cli.flags import call, one_line
-from avsnet.cli.reports import check, doctor, models
-from avsnet.cli.simulation import demo, echo, simulate
-from avsnet.errors import AvsnetError, OptionError
+from avsnet.cli import check, demo, doctor, echo, evaluate, models, predict, reproduce, scale, simulate, train
+from avsnet.cli.flags import call
+from avsnet.errors import AvsnetError, OptionError, one_line
 
 VERBS: dict[str, Callable[..., int]] = {
-    "demo": demo,
-    "check": check,
-    "doctor": doctor,
-    "echo": echo,
-    "evaluate": evaluate,
-    "models": models,
-    "predict": predict,
-    "reproduce": reproduce,
-    "scale": scale,
-    "simulate": simulate,
-    "train": train,
+    "demo": demo.demo,
+    "check": check.check,
+    "doctor": doctor.doctor,
+    "echo": echo.echo,
+    "evaluate": evaluate.evaluate,
+    "models": models.models,
+    "predict": predict.predict,
+    "reproduce": reproduce.reproduce,
+    "scale": scale.scale,
+    "simulate": simulate.simulate,
+    "train": train.train,
 }
 """Every verb of the command line."""
 
@@ -87,8 +84,8 @@ def _command(words: list[str]) -> int:
         nearest = difflib.get_close_matches(verb, VERBS, 1)
         guess = f"did you mean {nearest[0]}? " if nearest else ""
         raise OptionError(f"unknown verb {verb!r}; {guess}verbs: {', '.join(VERBS)}")
-    if VERBS[verb] is train:  # its flags are the entries of a YAML file, not its signature
-        return train(words[1:])
+    if verb == "train":  # its flags are the entries of a YAML file, not its signature
+        return train.train(words[1:])
     return call(verb, VERBS[verb], words[1:])
 
 

@@ -1,12 +1,13 @@
 """The demo: unseen simulated rooms, depth by eye and by eye and ear, and a foreign map brought to metres, on one page.
 
 Nothing is downloaded. The networks are the packaged pair; the rooms are of seeds that no training uses. The foreign map
-stands for any relative depth model: the room's true shape, smoothly bent by 10 %, in a unit that it does not tell.
+stands for any relative depth model: the room's true shape, smoothly bent by 10 %, in an unknown unit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +18,17 @@ from scipy.ndimage import zoom
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.errors import EchoError
-from avsnet.io import atomic_path
-from avsnet.metrics import METRICS, depth_metrics
-from avsnet.models.registry import ModelInfo
+from avsnet.io.whole_files import atomic_path
+from avsnet.metrics import METRICS, PAPER_METRICS, depth_metrics
+from avsnet.models.info import ModelInfo
+from avsnet.models.packaged import ROOMS_AV as AV
+from avsnet.models.packaged import ROOMS_V as V
 from avsnet.predict import predict
 from avsnet.reproduce.figures import Example, examples_figure
-from avsnet.reproduce.paper import COLUMNS
 from avsnet.reproduce.report import png_of, write_report
 from avsnet.reproduce.tables import TITLES, Cell, Table
 from avsnet.reproduce.twin import FIRST_SEED, SIZE
 from avsnet.rooms import sample
-from avsnet.scale.metres import avsnet_version
-
-AV, V = "avsnet_tiny_av", "avsnet_tiny_v"
-"""The packaged pair: with and without the echo."""
 
 FIRST_ROOM = FIRST_SEED + 50_000
 """Seed of the demo's first room."""
@@ -52,7 +50,7 @@ ROWS = {
 
 
 class _ForeignMap(torch.nn.Module):
-    """Stands where anyone's relative model would: a bent shape in a unit that it does not tell."""
+    """Stands where anyone's relative model would: a bent shape in an unknown unit."""
 
     info = ModelInfo("foreign_map", "relative_depth", "Apache-2.0", "none", "avsnet.cli.demo_page")
 
@@ -124,7 +122,7 @@ def demo(out: Path, rooms: int = 6, seed: int = 0) -> str:
     choices = {
         "rooms": f"preset rooms-1, seeds from {FIRST_ROOM + seed * 1000}, {SIZE[0]} x {SIZE[1]} pixels",
         "truth": "simulated depth of every pixel within the depth camera's reach",
-        "avsnet": avsnet_version(),
+        "avsnet": version("avsnet"),
         "torch": torch.__version__,
         "command": f"avsnet demo --rooms {rooms} --seed {seed}",
     }
@@ -135,7 +133,7 @@ def demo(out: Path, rooms: int = 6, seed: int = 0) -> str:
         f"{row:{width}}  {counts[row]:5d}  {scores['abs_rel']:7.3f}  {scores['delta1']:6.3f}"
         for row, scores in means.items()
     ]
-    return "\n".join([*lines, f"Look at {out / 'report.html'}; beside it are the pictures, echoes and depth maps."])
+    return "\n".join([*lines, f"Look at {out / 'report.html'}; next to it are the pictures, echoes and depth maps."])
 
 
 def _room(out: Path, number: int, domain: str, seed: int) -> _Room:
@@ -174,8 +172,8 @@ def _table(means: dict[str, dict[str, float]], counts: dict[str, int]) -> Table:
     """The means as the page shows them."""
     rows = []
     for row, scores in means.items():
-        numbers = (Cell(f"{scores[name]:.3f}") for name in COLUMNS)
+        numbers = (Cell(f"{scores[name]:.3f}") for name in PAPER_METRICS)
         rows.append((Cell(row), Cell(str(counts[row])), *numbers))
     note = "Means over rooms; ranging leaves out rooms whose echo it refuses."
-    columns = ("depth", "rooms", *(TITLES[name] for name in COLUMNS))
+    columns = ("depth", "rooms", *(TITLES[name] for name in PAPER_METRICS))
     return Table("table", "What the echo is worth", note, columns, tuple(rows))

@@ -5,7 +5,6 @@ Every question is asked by itself, so that one broken library costs one line and
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import re
@@ -18,24 +17,27 @@ from pathlib import Path
 EXTRAS = {
     "train": "training, with logs for TensorBoard",
     "rooms": "faster ray casting in the simulated rooms",
-    "export": "ONNX: running onnx: models, and exporting our own",
-    "app": "the web page",
-    "live": "recording and playing through a sound card",
+    "export": "running onnx: models",
 }
-"""What each extra of the package gives."""
+"""What each extra of the package gives today; one that nothing here uses yet is not named."""
+
+
+def doctor() -> int:
+    """Report what is installed: versions, devices, caches, and what each missing extra would give."""
+    print(report())
+    return 0
 
 
 def report() -> str:
     """The whole report, in lines; it raises nothing.
 
     Returns:
-        Sections with a title each: versions, devices, caches, sound cards, extras, and warnings if there are any.
+        Sections with a title each: versions, devices, caches, extras, and warnings if there are any.
     """
     sections: dict[str, Callable[[], list[str]]] = {
         "versions": _versions,
         "devices": _devices,
         "caches": _caches,
-        "sound cards": _sound_cards,
         "extras": _extras,
         "warnings": _warnings,
     }
@@ -46,7 +48,7 @@ def report() -> str:
             try:
                 answer = ask()
             except Exception as error:  # whatever a broken installation raises is what the report is for
-                answer = [f"cannot be told ({_one_line(error)})"]
+                answer = [f"unknown ({_one_line(error)})"]
         if answer:
             lines += [title, *(f"  {line}" for line in answer)]
     return "\n".join(lines)
@@ -88,21 +90,6 @@ def _caches() -> list[str]:
     lines = [f"{name}: {path} ({'in use' if path.is_dir() else 'not made yet'})" for name, path in folders.items()]
     offline = "set: nothing is fetched" if constants.HF_HUB_OFFLINE else "not set"
     return [*lines, f"HF_HUB_OFFLINE: {offline}"]
-
-
-def _sound_cards() -> list[str]:
-    try:
-        sound = importlib.import_module("sounddevice")
-    except ImportError:
-        return [f"unknown: sounddevice is missing; {_install('live')}"]
-    except OSError:  # its way of saying that the system's library is not there
-        return ["unknown: the system lacks PortAudio; install it (Debian, Ubuntu: apt install libportaudio2)"]
-    cards = [
-        f"{number}: {card['name']}, {card['max_input_channels']} in, {card['max_output_channels']} out, "
-        f"{card['default_samplerate']:.0f} Hz"
-        for number, card in enumerate(sound.query_devices())
-    ]
-    return cards or ["none found"]
 
 
 def _extras() -> list[str]:

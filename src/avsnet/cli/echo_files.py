@@ -14,10 +14,11 @@ import soundfile
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
-from avsnet.depth_files import read_depth, read_map
 from avsnet.errors import DepthError, OptionError
-from avsnet.io import atomic_path
-from avsnet.predict import camera_of
+from avsnet.geometry import camera_of
+from avsnet.io.authorship import software
+from avsnet.io.depth_maps import read_depth, read_map
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.echo_of_depth import echo_of_depth
 from avsnet.rooms.sound.rig import RecordingRig
 
@@ -46,7 +47,7 @@ def echo_jobs(depth: Path, out: Path) -> tuple[list[EchoJob], Path]:
         out: the WAV, or the folder of the WAVs; for one map either.
 
     Returns:
-        One job per map, sorted by name; the path of the rig.json beside the WAVs.
+        One job per map, sorted by name; the path of the rig.json next to the WAVs.
 
     Raises:
         DepthError: a folder without a map, or one that cannot be listed.
@@ -81,7 +82,7 @@ def make_echo(
     fov: float | None = None,
     seed: int = 0,
     duration: float = 0.5,
-    depth_scale: float = 1000.0,
+    depth_scale: float | None = None,
 ) -> str:
     """Make one recording and write it with 24 bits.
 
@@ -92,7 +93,7 @@ def make_echo(
         fov: degrees, horizontal.
         seed: together with the map's stem, of all that is drawn.
         duration: seconds.
-        depth_scale: as for `avsnet.depth_files.read_map`.
+        depth_scale: as for `avsnet.io.depth_maps.read_map`.
 
     Returns:
         What was made, in one line.
@@ -110,10 +111,10 @@ def make_echo(
             raise OptionError(f"{job.depth}: how wide its room is depends on the camera; give --intrinsics or --fov")
     matrix = camera_of(camera, fov, depth.shape)[0]
     echo = echo_of_depth(depth, matrix, rig, seed=[seed, zlib.crc32(job.depth.stem.encode())], duration=duration)
-    with atomic_path(job.wav) as temporary:
-        soundfile.write(
-            temporary, echo.waveform.T, SAMPLE_RATE, subtype="PCM_24"
-        )  # a float WAV would hold the time of day
+    # 24 bits, as a float WAV would hold the time of day.
+    with atomic_path(job.wav) as temporary, soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 2, "PCM_24") as file:
+        file.software = software()
+        file.write(echo.waveform.T)
     line = (
         f"{job.depth.name}: {duration:g} s from {echo.surfaces} surfaces, median depth "
         f"{np.median(depth[depth > 0.0]):.2f} m, peak {np.abs(echo.waveform).max():.2f}"
@@ -122,7 +123,7 @@ def make_echo(
 
 
 def check_rig_file(geometry: Rig, path: Path) -> None:
-    """Refuse to put recordings beside the rig.json of another rig: they would be read with the wrong one.
+    """Refuse to put recordings next to the rig.json of another rig: they would be read with the wrong one.
 
     Args:
         geometry: the rig that recordings are to be made with.

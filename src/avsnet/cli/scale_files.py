@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avsnet.cli.predict_files import in_one_line, write_results
-from avsnet.depth_files import read_map
-from avsnet.errors import DepthError, ImageError, OptionError
-from avsnet.io import read_image, read_wav
-from avsnet.models.registry import OUTPUT_KINDS
-from avsnet.predict import camera_of
-from avsnet.prediction import Prediction
-from avsnet.scale.metres import Hearing, avsnet_version, to_metres
-from avsnet.scale.rules import as_depth, scale_depth
+from avsnet.cli.results import RESULTS, in_one_line, refuse_foreign, write_results
+from avsnet.errors import CalibrationError, DepthError, ImageError, OptionError
+from avsnet.geometry import camera_of
+from avsnet.io.depth_maps import read_map
+from avsnet.io.pictures import read_image
+from avsnet.io.plausibility import growth_note
+from avsnet.models.info import OUTPUT_KINDS, ModelInfo
+from avsnet.predict import heard_of, in_metres
+from avsnet.scale.sources import Choice, Found, Scene, Source, choose
+from avsnet.scale.sources import reference as by_reference
 
 if TYPE_CHECKING:
     from avsnet.audio.rig import Rig
@@ -32,6 +33,7 @@ class MapFile:
         kind: what its numbers mean, one of `OUTPUT_KINDS`.
         intrinsics: (3, 3) pixels, where the file has them.
         assumptions: what was assumed for them.
+        notes: what is odd about the file.
     """
 
     path: Path
@@ -39,21 +41,23 @@ class MapFile:
     kind: str
     intrinsics: np.ndarray | None = None
     assumptions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def read_map_file(path: Path, kind: str | None = None, depth_scale: float = 1000.0) -> MapFile:
+def read_map_file(path: Path, kind: str | None = None, depth_scale: float | None = None) -> MapFile:
     """Read a map and find out what its numbers mean.
 
     Args:
-        path: as for `avsnet.depth_files.read_map`.
+        path: as for `avsnet.io.depth_maps.read_map`.
         kind: what its numbers mean; None believes the file, if it is an `.npz` that says so.
-        depth_scale: as for `avsnet.depth_files.read_map`.
+        depth_scale: as for `avsnet.io.depth_maps.read_map`.
 
     Raises:
         DepthError: the file is no map, or a broken one.
         OptionError: neither `kind` nor the file tells what the numbers mean.
     """
-    values, others = read_map(path, depth_scale)
+    notes: list[str] = []
+    values, others = read_map(path, depth_scale, kind=kind, notes=notes)
     kind = kind or _told_kind(others)
     if kind is None:
         raise OptionError(f"{path}: does not tell what its numbers mean; say so with --kind, such as --kind disparity")
@@ -66,6 +70,7 @@ def read_map_file(path: Path, kind: str | None = None, depth_scale: float = 1000
         kind,
         others.get("intrinsics"),
         tuple(text for text in assumed if text.startswith("field of view")),
+        tuple(notes),
     )
 
 
@@ -75,28 +80,33 @@ def scale_file(
     *,
     echo: Path | None = None,
     reference: Path | None = None,
-    method: str = "median",
+    scale_from: str = "auto",
+    method: str | None = None,
     fov: float | None = None,
     intrinsics: str | None = None,
     rig: Rig | None = None,
     image: Path | None = None,
-    depth_scale: float = 1000.0,
+    depth_scale: float | None = None,
     ply: bool = False,
+    overwrite: bool = False,
 ) -> str:
     """Bring a map to metres and write the results: all of them or none.
 
     Args:
         given: the map.
         out: folder for the results; made if missing.
-        echo: recording that sets the scale by ranging; or
+        echo: recording, for a source that hears; or
         reference: metric map of the same size that sets scale, and shift where `method` finds one.
-        method: one of `avsnet.scale.rules.METHODS`.
+        scale_from: as in `predict`, where there is no reference; "auto" is ranging.
+        method: one of `avsnet.scale.rules.METHODS`, where two maps are compared; None: the source's default.
         fov: degrees, horizontal.
         intrinsics: camera file, in place of `fov`; without both, the camera in the map's file, or the assumed one.
         rig: where speaker and ears sit; None assumes the default rig.
-        image: the picture, of the map's size, for the panel and the colours of the cloud; no panel without it.
-        depth_scale: of the reference, as for `avsnet.depth_files.read_depth`.
+        image: the picture, of the map's size, for an AVS-Net, the panel and the colours of the cloud; no panel without
+            it.
+        depth_scale: of the reference, as for `avsnet.io.depth_maps.read_depth`.
         ply: whether to write a point cloud as well.
+        overwrite: whether files that avsnet did not write may be replaced; never those that this is made from.
 
     Returns:
         What was found, assumed and warned of, in one line.
@@ -108,66 +118,62 @@ def scale_file(
     """
     stem = given.path.stem.removesuffix("_depth") or given.path.stem
     sources = [path.resolve() for path in (given.path, echo, reference, image) if path is not None]
-    for name in (f"{stem}_depth.npz", f"{stem}_depth.png", f"{stem}_depth.ply", f"{stem}_panel.png"):
-        if (out / name).resolve() in sources:
-            raise OptionError(f"{out / name}: would be replaced by its own result; give another --out")
+    results = [out / (stem + ending) for ending in RESULTS]
+    for path in results:
+        if path.resolve() in sources:
+            raise OptionError(f"{path}: would be replaced by its own result; give another --out")
+    refuse_foreign((path for path in results if ply or path.suffix != ".ply"), overwrite)
     picture = None if image is None else read_image(image)
     if picture is not None and picture.shape[:2] != given.values.shape:
         raise ImageError(
             f"{image}: {picture.shape[:2]} pixels, but {given.path} {given.values.shape}; resize one of them"
         )
     own_camera = intrinsics is None and fov is None and given.intrinsics is not None
-    camera, assumptions = camera_of(given.intrinsics if own_camera else intrinsics, fov, given.values.shape)
+    try:
+        camera, assumptions = camera_of(given.intrinsics if own_camera else intrinsics, fov, given.values.shape)
+    except CalibrationError as error:
+        raise CalibrationError(f"{given.path}: {error}, or give --intrinsics" if own_camera else str(error)) from None
     assumptions += given.assumptions if own_camera else ()
-    hearing: Hearing | None = None
-    if echo is not None:
-        prediction, hearing = to_metres(
-            _depth(given),
-            "ranging",
-            read_wav(echo),
-            camera,
-            rig,
-            assumptions=assumptions,
-            kind=given.kind,
-            model=_name(given),
+    info = ModelInfo(f"file {given.path.name}", given.kind, "none", "none", str(given.path))
+    if reference is None:
+        choice = choose(
+            "ranging" if scale_from == "auto" else scale_from, info, has_echo=echo is not None, method=method
         )
-    elif reference is not None:
-        prediction = _by_reference(given, reference, method, camera, assumptions, depth_scale)
     else:
-        raise OptionError("nothing sets the scale: give an echo or a reference")
-    write_results(out, stem, prediction, picture, hearing, ply)
+        choice = Choice(_by_reference(reference, given, depth_scale), "")
+    prediction, evidence = in_metres(
+        given.values,
+        info,
+        choice,
+        camera=camera,
+        picture=picture,
+        heard=None if echo is None else heard_of(echo, None, rig),
+        method=method,
+        assumptions=assumptions,
+        warnings=given.notes,
+    )
+    write_results(out, stem, prediction, picture, evidence, ply, overwrite)
     return in_one_line(given.path, prediction)
 
 
-def _by_reference(
-    given: MapFile, reference: Path, method: str, camera: np.ndarray, assumptions: list[str], depth_scale: float
-) -> Prediction:
-    metric, others = read_map(reference, depth_scale)
+def _by_reference(reference: Path, given: MapFile, depth_scale: float | None) -> Source:
+    """The source of scale that a metric map from a file is."""
+    notes: list[str] = []
+    metres, others = read_map(reference, depth_scale, kind="metric_depth", notes=notes)
     if _told_kind(others) not in (None, "metric_depth"):
         raise DepthError(f"{reference}: holds {_told_kind(others)}, not metres; give a metric map as the reference")
-    if metric.shape != given.values.shape:
+    if metres.shape != given.values.shape:
         raise DepthError(
-            f"{reference}: {metric.shape} pixels, but {given.path} {given.values.shape}; resize one of them"
+            f"{reference}: {metres.shape} pixels, but {given.path} {given.values.shape}; resize one of them"
         )
-    try:
-        scaled = scale_depth(given.values, metric, kind=given.kind, method=method)
-    except DepthError as error:
-        raise DepthError(f"{given.path}: {error}") from None
-    where = " in inverse depth" if scaled.space == "inverse depth" else ""
-    return Prediction(
-        depth=scaled.depth,
-        kind=given.kind,
-        scale=scaled.scale,
-        shift=scaled.shift,
-        valid=scaled.depth > 0.0,
-        intrinsics=camera,
-        model=_name(given),
-        weights_hash=None,
-        scale_source=f"reference {reference.name} by {scaled.method}{where}",
-        version=avsnet_version(),
-        warnings=() if scaled.fallback is None else (scaled.fallback,),
-        assumptions=tuple(assumptions),
-    )
+    origin = f"reference {reference.name}"
+
+    def find(scene: Scene, _: str) -> Found:
+        found = by_reference(scene, metres, origin)
+        growth = growth_note(scene.values, metres, scene.kind)
+        return replace(found, warnings=(*notes, *found.warnings, *([growth] if growth else [])))
+
+    return Source(find, origin, "by a metric map", compares=True)
 
 
 def _told_kind(others: dict[str, np.ndarray]) -> str | None:
@@ -179,20 +185,3 @@ def _told_kind(others: dict[str, np.ndarray]) -> str | None:
         # Our own file: its kind is the model's, but its numbers are depth, in metres if anything set the scale.
         return "relative_depth" if str(others["scale_source"]) == "none" else "metric_depth"
     return kind
-
-
-def _depth(given: MapFile) -> np.ndarray:
-    """(H, W) float32 depth of the map, 0 = unknown; a kind that an echo cannot scale is refused."""
-    if given.kind.startswith("affine"):
-        raise OptionError(
-            f"{given.path}: {given.kind} leaves a shift open, which an echo does not set; give a metric map as "
-            "--reference, with --method affine"
-        )
-    depth = as_depth(given.values, given.kind)
-    if not depth.any():
-        raise DepthError(f"{given.path}: no pixel is finite and above 0; give another map")
-    return depth
-
-
-def _name(given: MapFile) -> str:
-    return f"file {given.path.name}"

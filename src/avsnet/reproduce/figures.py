@@ -6,14 +6,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from avsnet.analysis import Aide, aide_of_intervals
+from avsnet.canvas import Axes, Figure, Normalize, ScalarMappable, colormaps
 from avsnet.errors import DepthError
 from avsnet.evaluation.scores import Row
 from avsnet.reproduce.table_rows import Line
@@ -23,7 +19,7 @@ ERROR_MAP = "magma"
 """Colours of errors: black is none."""
 
 _FEWEST = 3  # images that a metre must have to be drawn
-_LABEL = 18  # characters beside a row
+_LABEL = 18  # characters next to a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,5 +148,5 @@ def _row(errors: dict[int, float], length: int) -> np.ndarray:
 
 def _colour_error(error: np.ndarray, valid: np.ndarray, worst: float) -> np.ndarray:
     shares = Normalize(0.0, worst, clip=True)(np.where(valid, error, 0.0))
-    colours = matplotlib.colormaps[ERROR_MAP](np.asarray(shares), bytes=True)[..., :3]
+    colours = colormaps[ERROR_MAP](np.asarray(shares), bytes=True)[..., :3]
     return np.where(valid[..., None], colours, np.uint8(UNKNOWN))

@@ -1,14 +1,11 @@
 """The numbers printed in the paper, as data.
 
 Source: "Audio-Visual Scale Net for Self-supervised Monocular Metric Depth Estimation", Tables 1 and 2. Columns are
-`COLUMNS`; None where the paper prints a dash. In Table 2, "w/o" is the unscaled map, "Baseline" the map scaled by the
-visual-only AVS-Net, "Proposed" by the audio-visual one.
+`avsnet.metrics.PAPER_METRICS`; None where the paper prints a dash. In Table 2, "w/o" is the unscaled map, "Baseline"
+the map scaled by the visual-only AVS-Net, "Proposed" by the audio-visual one.
 """
 
 from __future__ import annotations
-
-COLUMNS = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3")
-"""The paper's seven metrics, in its order."""
 
 Numbers = tuple[float | None, ...]
 

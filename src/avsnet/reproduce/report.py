@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside it, with every table, figure and choice."""
+"""The report: one HTML file that needs no other file, with every table, figure and choice."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from avsnet.io import atomic_path
+from avsnet.canvas import Figure
+from avsnet.io.authorship import software
+from avsnet.io.whole_files import atomic_path
 from avsnet.reproduce.tables import Table, to_html
 
 _STYLE = """
@@ -79,6 +79,7 @@ def write_report(
         parts.append(f"<h3>{html.escape(name)}</h3><pre>{html.escape(lines)}</pre>")
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="generator" content="{software()}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from avsnet.analysis import Aide
+from avsnet.canvas import Figure
 from avsnet.errors import OptionError
 from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.run import check_trials, evaluate, maps_in_metres
 from avsnet.evaluation.scores import Scores, merge
 from avsnet.evaluation.trials import Trial
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.reproduce.figures import Example, aide_figure, aide_of_lines, examples_figure
 from avsnet.reproduce.report import png_of, write_report
 from avsnet.reproduce.table_rows import Cast, Line, plan
 from avsnet.reproduce.tables import Results, Table, gap_table, metric_table, to_csv, to_latex, to_markdown
+from avsnet.scale.sources import SOURCES, sources_of_tables
 
 _MOST_EXAMPLES = 6  # rows of Figure 2
 
@@ -113,8 +113,9 @@ def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
         (
             "table2",
             "Table 2. Stage two: any model, scaled",
-            "w/o = its own numbers; Baseline and Proposed = scaled by the medians of AVS-Net V and AV; ranging = by "
-            "time of flight alone; oracle = by the truth, which no one has.",
+            "w/o = its own numbers; Baseline and Proposed = scaled by the medians of AVS-Net V and AV; "
+            + "".join(f"{name} = {SOURCES[name].about}; " for name in sources_of_tables())
+            + "oracle = by the truth, which no one has.",
             chosen[1],
         ),
         (
@@ -150,7 +151,7 @@ def _pairs(lines: Sequence[Line]) -> list[tuple[str, Line, Line, Line]]:
 
 
 def _findings(lines: Sequence[Line], results: Results) -> list[str]:
-    """The claims of the paper beside what was found here, in sentences."""
+    """The claims of the paper next to what was found here, in sentences."""
     found = []
     for name, visual, audio_visual, _ in _pairs(lines):
         v, av = results.mean(visual, "delta1"), results.mean(audio_visual, "delta1")

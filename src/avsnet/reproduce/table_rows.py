@@ -12,9 +12,12 @@ from pathlib import Path
 
 from avsnet.errors import OptionError
 from avsnet.evaluation.trials import Scaling, System, Trial
-from avsnet.models.registry import ModelInfo, model_info
+from avsnet.models import packaged
+from avsnet.models.info import ModelInfo
+from avsnet.models.registry import model_info
 from avsnet.reproduce.paper import FAMILIES, TABLE_1, TABLE_2, Numbers
 from avsnet.scale.rules import METHODS
+from avsnet.scale.sources import default_method, sources_of_tables
 from avsnet.weights import find_weights
 
 LEFT_OUT = "V2-left-out"
@@ -69,8 +72,8 @@ class Cast:
         grouped: whether the data has ambiguous and cued rooms.
     """
 
-    av: str = "avsnet_tiny_av"
-    v: str = "avsnet_tiny_v"
+    av: str = packaged.ROOMS_AV
+    v: str = packaged.ROOMS_V
     weights: Path | None = None
     extra: tuple[System, ...] = ()
     grouped: bool = False
@@ -160,25 +163,20 @@ def _table_2(cast: Cast) -> list[Line]:
 
 
 def _scaled(cast: Cast, family: str, method: str, system: System | str, output: str) -> list[Line]:
-    """One model under every scaling: the paper's three, ranging, and the oracle."""
-    rule = "affine" if output.startswith("affine") else "median"
+    """One model under every scaling: the paper's three, every source that hears, and the oracle."""
+    open_shift = output.startswith("affine")
+    rule = default_method(output)
+    rows = [] if open_shift else [("w/o", "none", "")]
+    rows += [("Baseline", rule, cast.v), ("Proposed", rule, cast.av)]
+    rows += [] if open_shift else [(name, name, "") for name in sources_of_tables()]
     lines = []
-    for variant, reference in (
-        ("w/o", ""),
-        ("Baseline", cast.v),
-        ("Proposed", cast.av),
-        ("ranging", ""),
-        ("oracle", ""),
-    ):
-        if rule == "affine" and variant in ("w/o", "ranging"):
-            continue
+    for variant, name, reference in [*rows, ("oracle", f"oracle_{rule}", "")]:
         line = Line(2, method, method, variant, "V1", None, paper=TABLE_2.get((method, variant)), family=family)
         metres = cast.system(reference) if reference else None
         if isinstance(metres, str):
             lines.append(replace(line, missing=metres))
-            continue
-        name = {"w/o": "none", "ranging": "ranging", "oracle": f"oracle_{rule}"}.get(variant, rule)
-        lines.append(_cast(line, system, Scaling(name, metres)))
+        else:
+            lines.append(_cast(line, system, Scaling(name, metres)))
     return lines
 
 
@@ -193,7 +191,7 @@ def _table_3(cast: Cast) -> list[Line]:
             ("AVS-Net", "echo 5 ms late", cast.system(cast.av, "late"), _OWN),
             ("AVS-Net", "direct sound not aligned", cast.system(cast.av, "unaligned"), _OWN),
             *(("AVS-Net", what, cast.system(cast.av, tag=tag), _OWN) for tag, what in _TAGS.items()),
-            ("AVS-Net V", "scaled by ranging", cast.system(cast.v), Scaling("ranging")),
+            *(("AVS-Net V", f"scaled by {name}", cast.system(cast.v), Scaling(name)) for name in sources_of_tables()),
             ("AVS-Net V", "scaled by the truth (oracle)", cast.system(cast.v), Scaling("oracle_median")),
             ("BatVision U-Net", "echo alone", cast.system("batvision_unet_256"), _OWN),
         ]

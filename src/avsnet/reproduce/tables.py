@@ -1,4 +1,4 @@
-"""The paper's tables from scores: ours beside the paper's, best marked as the paper does, with intervals.
+"""The paper's tables from scores: ours next to the paper's, best marked as the paper does, with intervals.
 
 In the paper the best of each block is bold and the best of a whole family underlined; so here.
 """
@@ -15,8 +15,7 @@ import numpy as np
 
 from avsnet.analysis import Interval, bootstrap, gap_closed
 from avsnet.evaluation.scores import Row
-from avsnet.metrics import HIGHER_IS_BETTER
-from avsnet.reproduce.paper import COLUMNS
+from avsnet.metrics import HIGHER_IS_BETTER, PAPER_METRICS
 from avsnet.reproduce.table_rows import Line
 
 TITLES = {
@@ -111,7 +110,7 @@ class Results:
 def metric_table(name: str, title: str, note: str, lines: Sequence[Line], results: Results) -> Table:
     """Lines as a table of the seven metrics: "ours / paper's", and the 95 % interval of the first and the fifth."""
     has_paper = any(line.paper for line in lines)
-    columns = ("method", "input or scaling", "images", *(TITLES[metric] for metric in COLUMNS))
+    columns = ("method", "input or scaling", "images", *(TITLES[metric] for metric in PAPER_METRICS))
     columns += ("95 % of Abs Rel", "95 % of δ < 1.25")
     rows: list[tuple[Cell, ...]] = []
     reasons: dict[str, str] = {}  # of rows that were not run, each once
@@ -124,13 +123,13 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
         block, family = line.block, line.family
         cells = [Cell(line.method), Cell(line.variant)]
         if not results.values(line, "abs_rel"):
-            printed = [_pair(None, line, metric, has_paper) for metric in COLUMNS]
+            printed = [_pair(None, line, metric, has_paper) for metric in PAPER_METRICS]
             rows.append((*cells, Cell("-"), *map(Cell, printed), Cell("-"), Cell("-")))
             reason = f"{line.method}, {line.variant}: {line.missing or 'no image has a score'}"
             reasons.setdefault(line.missing or reason, reason)
             continue
         cells.append(Cell(str(len(results.values(line, "abs_rel")))))
-        for metric in COLUMNS:
+        for metric in PAPER_METRICS:
             text = _pair(results.mean(line, metric), line, metric, has_paper)
             block_best = _is_best(line, metric, results, (one for one in lines if one.block == line.block))
             family_best = bool(line.family) and _is_best(
@@ -234,7 +233,7 @@ def to_html(table: Table) -> str:
 
 
 def _pair(ours: float | None, line: Line, metric: str, has_paper: bool) -> str:
-    printed = line.paper[COLUMNS.index(metric)] if line.paper else None
+    printed = line.paper[PAPER_METRICS.index(metric)] if line.paper else None
     mine = "-" if ours is None else f"{ours:.3f}"
     return f"{mine} / {'-' if printed is None else f'{printed:.3f}'}" if has_paper else mine
 

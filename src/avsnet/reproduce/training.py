@@ -63,7 +63,7 @@ def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None, left_
         if name.endswith("_left_out"):
             flags.append(f"--data.leave-out={json.dumps(list(left_out))}")
         model = train(read_config(config, flags), command=f"avsnet train {config} {' '.join(flags)}")
-        part = weights / "runs" / f"{name}.part"  # beside `<name>` it would be taken for weights
+        part = weights / "runs" / f"{name}.part"  # next to `<name>` it would be taken for weights
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(model, part)
         part.rename(weights / name)  # whole or absent

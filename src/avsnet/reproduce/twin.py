@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from avsnet.audio.range_axis import AS_RECORDED
 from avsnet.evaluation.instances import Cases
 from avsnet.rooms.dataset import Rooms
 
@@ -31,7 +32,7 @@ def twin_cases(images: int, cache: Path, workers: int = 1) -> dict[str, Cases]:
     cases = {}
     for part, domain in DOMAINS.items():
         seeds = range(FIRST_SEED, FIRST_SEED + images)
-        rooms = Rooms(domain, seeds, size=SIZE, samples=20_000, align=None, cache=cache)
+        rooms = Rooms(domain, seeds, size=SIZE, axis=AS_RECORDED, cache=cache)
         rooms.fill(workers)
         cases[part] = Cases(rooms, f"rooms:{domain}:{rooms.preset}", rooms.cap)
     return cases
