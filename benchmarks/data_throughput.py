@@ -38,9 +38,11 @@ from torch.utils.data import Dataset
 from torchvision.transforms.functional import resize, to_tensor
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
+from avsnet.audio.range_axis import RangeAxis
 from avsnet.audio.stft import ORIGINAL_SETTINGS, SpectrogramSettings
 from avsnet.data.batvision_v2 import BatVisionV2
 from avsnet.data.loading import SampleLoader
+from shared_data import require
 
 ORIGINAL = ORIGINAL_SETTINGS["v2_cut30"]
 CAP = 30.0
@@ -142,13 +144,13 @@ def resident() -> float:
 def compare(root: str, size: tuple[int, int], turns: int) -> None:
     """Compare the outputs at one size, then print speeds, ratios and memory."""
     settings = replace(ORIGINAL, size=size)
-    original = BatVisionV2(root, size=size, cap=CAP, align=None, spectrogram=settings)
+    original = BatVisionV2(root, size=size, cap=CAP, axis=RangeAxis(align=None), spectrogram=settings)
     print(f"\n{size[0]} x {size[1]}; outputs differ by")
     for name, found in differences(original[0], Straightforward(original, size)[0]).items():
         print(f"  {name:16s} {found:9.2g}   allowed {TOLERANCE[name]:g}")
         assert found <= TOLERANCE[name], name
 
-    waveforms = SampleLoader(BatVisionV2(root, size=size, cap=CAP, align=None), BATCH)
+    waveforms = SampleLoader(BatVisionV2(root, size=size, cap=CAP, axis=RangeAxis(align=None)), BATCH)
     sides: dict[str, tuple[SampleLoader, SpectrogramSettings | None]] = {
         "straightforward": (SampleLoader(Straightforward(original, size), BATCH), None),
         "straightforward, Pillow": (SampleLoader(Straightforward(original, size, pillow=True), BATCH), None),
@@ -177,10 +179,12 @@ def compare(root: str, size: tuple[int, int], turns: int) -> None:
 def main() -> None:
     """Write the tree and compare at the two sizes of the BatVision baselines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, help="the folder that holds batvision_v2_sample")
+    parser.add_argument("--shared", type=Path, help="the folder of docs/shared_data.md, such as ../shared")
     parser.add_argument("--copies", type=int, default=64)
     parser.add_argument("--turns", type=int, default=9)
     options = parser.parse_args()
+    if options.shared is not None:
+        require(options.shared, ("batvision_v2_sample",))
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder), options.shared and options.shared / "batvision_v2_sample", options.copies)

@@ -30,12 +30,13 @@ from scipy.ndimage import zoom
 from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.recording import listen
 from avsnet.audio.rig import Rig
 from avsnet.errors import AvsnetError
 from avsnet.geometry import intrinsics_from_fov
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms import sample
-from avsnet.scale.ranging import posterior_from_echo, second_scale
+from avsnet.scale.ranging import posterior_from_echo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))  # the oracle of the tests
 from closed_form.echo import echo
@@ -111,10 +112,10 @@ def rows_of(task: tuple[str, int], scenes: str = "closed_form") -> list[dict[str
         truth = np.log(np.median(depth[depth > 0]) / np.median(relative[depth > 0]))
         row: dict[str, object] = {"domain": domain, "seed": seed, "condition": condition}
         try:
-            found = posterior_from_echo(relative, relative > 0, camera, waveform, SAMPLE_RATE)
-            row["error"] = round(float(np.log(found.scale) - truth), 4)
-            row["confidence"] = round(found.confidence, 3)
-            row["second"] = round(second_scale(found)[1], 3)
+            found = posterior_from_echo(relative, relative > 0, camera, listen(waveform, SAMPLE_RATE))
+            row["error"] = round(float(np.log(found.posterior.scale) - truth), 4)
+            row["confidence"] = round(found.posterior.confidence, 3)
+            row["second"] = round(found.second[1], 3)
             row["refused"] = int(found.ambiguous)
         except AvsnetError:
             row |= {"error": "", "confidence": 0.0, "second": "", "refused": 1}

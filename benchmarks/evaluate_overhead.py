@@ -21,7 +21,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from avsnet.data.named import open_data
+from avsnet.data.registry import open_data
 from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.run import Clock, evaluate
 from avsnet.evaluation.trials import Scaling, System, Trial

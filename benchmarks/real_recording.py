@@ -15,12 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from avsnet.audio.recording import listen
 from avsnet.audio.rig import Rig
-from avsnet.geometry import intrinsics_from_fov
-from avsnet.io import atomic_path, read_wav
+from avsnet.geometry import ASSUMED_FOV, intrinsics_from_fov
+from avsnet.io.recordings import read_wav
+from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import depth_metrics, valid_depth
-from avsnet.predict import ASSUMED_FOV, predict
+from avsnet.predict import predict
 from avsnet.scale.ranging import posterior_from_echo
+from shared_data import require
 
 FIELDS = ("row", "fov_degrees", "speaker_to_ears_m", "scale", "abs_rel", "delta1", "confidence", "refused")
 
@@ -28,9 +31,10 @@ FIELDS = ("row", "fov_degrees", "speaker_to_ears_m", "scale", "abs_rel", "delta1
 def main() -> None:
     """Print and write one row per way to the metres."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shared", type=Path, help="the folder that holds batvision_v2_sample and real")
+    parser.add_argument("shared", type=Path, help="the folder of docs/shared_data.md, such as ../shared")
     parser.add_argument("--out", type=Path, help="CSV")
     options = parser.parse_args()
+    require(options.shared, ("batvision_v2_sample", "real/fastdepth_nyu"))
     sample = options.shared / "batvision_v2_sample"
     network = options.shared / "real" / "fastdepth_nyu" / "fast_depth_224_dequant.onnx"
     raw = predict(sample / "camera_47.jpeg", depth_model=f"onnx:{network}", scale_from="none")
@@ -43,19 +47,18 @@ def main() -> None:
         scores = depth_metrics(depth, target, valid)
         rows.append({"row": row, "abs_rel": f"{scores['abs_rel']:.3f}", "delta1": f"{scores['delta1']:.3f}"} | more)
 
-    def listen(row: str, fov: float, rig: Rig) -> None:
+    def ranged(row: str, fov: float, rig: Rig) -> None:
         camera = intrinsics_from_fov(width, height, fov)
-        found = posterior_from_echo(
-            raw.depth, raw.valid, camera, recording.waveform, recording.sample_rate, rig, metric=True
-        )
+        echo = listen(recording.waveform, recording.sample_rate, rig)
+        found = posterior_from_echo(raw.depth, raw.valid, camera, echo, metric=True)
         reach = np.linalg.norm(np.mean(rig.ears, axis=0) - np.array(rig.speaker))
         add(
             row,
-            raw.depth * found.scale,
+            raw.depth * found.posterior.scale,
             fov_degrees=f"{fov:g}",
             speaker_to_ears_m=f"{reach:.2f}",
-            scale=f"{found.scale:.3f}",
-            confidence=f"{found.confidence:.2f}",
+            scale=f"{found.posterior.scale:.3f}",
+            confidence=f"{found.posterior.confidence:.2f}",
             refused=int(found.ambiguous),
         )
 
@@ -63,10 +66,10 @@ def main() -> None:
     add("the model's own metres", raw.depth, scale="1")
     add("true median (oracle)", raw.depth * median / float(np.median(raw.depth[valid])))
     add("constant map at the true median (oracle)", np.full_like(raw.depth, median))
-    listen("ranging, default field of view and rig", ASSUMED_FOV, Rig())
+    ranged("ranging, default field of view and rig", ASSUMED_FOV, Rig())
     for fov in (60, 65, 70, 75, 80, 85, 90):
         for reach in (0.0, 0.1, 0.2, 0.3, 0.4):
-            listen("ranging, spread", fov, Rig().with_speaker_distance(reach))
+            ranged("ranging, spread", fov, Rig().with_speaker_distance(reach))
 
     print(f"{'row':42s} {'fov':>4s} {'reach':>6s} {'scale':>6s} {'abs_rel':>8s} {'delta1':>7s} {'conf':>5s} refused")
     for row in rows:

@@ -26,7 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms import sample
 from avsnet.rooms.simulator import describe
 

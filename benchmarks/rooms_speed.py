@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from avsnet.io import atomic_path
+from avsnet.io.whole_files import atomic_path
 from avsnet.rooms import sample
 
 DOMAINS = ("offices", "historic")

@@ -1,11 +1,11 @@
-"""What a relative network has learned from moving frames alone, beside a constant map and itself before training.
+"""What a relative network has learned from moving frames alone, next to a constant map and itself before training.
 
     avsnet train configs/twin_lite_mono.yaml          # and twin_monodepth2, twin_monovit
     python benchmarks/self_supervised.py lite_mono=runs/twin_lite_mono --out results/self_supervised
 
-Judged on pictures of unseen simulated offices, 96 x 128 as in training, after the median of each map was made the true
-one (the convention of that literature; nobody without the truth gets metres so). `table.csv` has the seven metrics,
-`curves.csv` what the runs logged, `curves.png` draws it: the photometric loss, and the error in validation.
+Evaluated on pictures of unseen simulated offices, 96 x 128 as in training, after the median of each map was made the
+true one (the convention of that literature; nobody without the truth gets metres so). `table.csv` has the seven
+metrics, `curves.csv` what the runs logged, `curves.png` draws it: the photometric loss, and the error in validation.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from avsnet.data.loading import SampleLoader
-from avsnet.io import atomic_path
+from avsnet.evaluation.protocol import validate
+from avsnet.io.whole_files import atomic_path
+from avsnet.metrics import PAPER_METRICS
 from avsnet.models import create_model
 from avsnet.rooms.dataset import Rooms
-from avsnet.train.card import SEVEN
 from avsnet.train.config import read_config
-from avsnet.train.evaluation import evaluate
 from avsnet.viz import save_figure
 
 SIZE, FIRST_SEED = (96, 128), 900_000
@@ -40,10 +40,10 @@ class Constant(nn.Module):
         return {"disparity": torch.ones_like(batch["depth"])}
 
 
-def judged(network: nn.Module, pictures: list[dict[str, Any]], cap: float) -> dict[str, float]:
+def scores_of(network: nn.Module, pictures: list[dict[str, Any]], cap: float) -> dict[str, float]:
     """The metrics, means over pictures."""
-    found = evaluate(network, SampleLoader(pictures, 16), cap=cap, scaling="oracle_median").compute()  # type: ignore[arg-type]
-    return {name: round(found[name], 4) for name in SEVEN}
+    found = validate(network, SampleLoader(pictures, 16), cap=cap, scaling="oracle_median").compute()  # type: ignore[arg-type]
+    return {name: round(found[name], 4) for name in PAPER_METRICS}
 
 
 def curves(name: str, run: Path) -> list[dict[str, Any]]:
@@ -81,15 +81,15 @@ def draw(rows: list[dict[str, Any]], constant: float, path: Path) -> None:
 
 
 def main() -> None:
-    """Judge, print and write."""
+    """Evaluate, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="NAME=FOLDER of a training run")
-    parser.add_argument("--rooms", type=int, default=200, help="to judge on")
+    parser.add_argument("--rooms", type=int, default=200, help="to evaluate on")
     parser.add_argument("--out", type=Path, help="folder for tables and curves")
     options = parser.parse_args()
-    rooms = Rooms("offices", range(FIRST_SEED, FIRST_SEED + options.rooms), size=SIZE, samples=0, oversample=2)
+    rooms = Rooms("offices", range(FIRST_SEED, FIRST_SEED + options.rooms), size=SIZE, axis=None, oversample=2)
     pictures = [rooms[place] for place in range(len(rooms))]
-    constant = judged(Constant(), pictures, rooms.cap)
+    constant = scores_of(Constant(), pictures, rooms.cap)
     table: list[dict[str, Any]] = [{"network": "a constant map", "training": "none"} | constant]
     logged = []
     for text in options.runs:
@@ -98,12 +98,14 @@ def main() -> None:
             ("none", create_model(name, input_size=SIZE)),
             ("frames alone", create_model(name, weights=Path(folder, "model"))),
         ):
-            table.append({"network": name, "training": training} | judged(network, pictures, rooms.cap))
+            table.append({"network": name, "training": training} | scores_of(network, pictures, rooms.cap))
         logged += curves(name, Path(folder))
-    print(f"{'network':16}{'training':14}" + "".join(f"{name:>10}" for name in SEVEN) + "   of the constant's Abs Rel")
+    heads = "".join(f"{name:>10}" for name in PAPER_METRICS)
+    print(f"{'network':16}{'training':14}{heads}   of the constant's Abs Rel")
     for row in table:
         share = row["abs_rel"] / constant["abs_rel"] - 1.0
-        print(f"{row['network']:16}{row['training']:14}" + "".join(f"{row[n]:10.4f}" for n in SEVEN) + f"{share:+9.0%}")
+        numbers = "".join(f"{row[name]:10.4f}" for name in PAPER_METRICS)
+        print(f"{row['network']:16}{row['training']:14}{numbers}{share:+9.0%}")
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         for file, rows in (("table.csv", table), ("curves.csv", logged)):

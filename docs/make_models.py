@@ -25,7 +25,8 @@ prediction = avsnet.predict("kitchen.jpg", "kitchen.wav", depth_model=model, sca
 
 `avsnet predict --depth-model lite_mono=PATH` takes them too. `weights="default"`, and the name without a path, look for
 a file or folder of the model's name in the user's cache, or in `AVSNET_CACHE`. Files are read without running code in
-them, and must fit entry by entry.
+them, and must fit entry by entry; bare, in the wrapper of a training run, and behind the prefixes of parallel, compiled
+or Lightning modules.
 
 | what a model gives | meaning |
 |---|---|
@@ -35,18 +36,21 @@ them, and must fit entry by entry.
 | `disparity` | 1 / depth up to a scale |
 | `affine_disparity` | 1 / depth up to scale and shift |
 
-Any depth model of others: `onnx:PATH`, `huggingface:ID_OR_FOLDER` (see the README).
+Third-party depth models: `onnx:PATH`, `huggingface:ID_OR_FOLDER` (see the README).
 """
 
-COLUMNS = ("name", "gives", "input", "parameters", "code", "weights", "published at", "source")
+COLUMNS = ("name", "takes", "gives", "input", "parameters", "code", "weights", "published at", "source")
 
 
 def row(info: ModelInfo) -> str:
     """One line of the table."""
     size = "its own" if info.size is None else f"{info.size[0]} x {info.size[1]}"
     count = "" if info.parameters is None else f"{info.parameters / 1e6:.1f} M"
+    takes = " and ".join(what for what, is_so in (("picture", info.sees), ("echo", info.hears)) if is_so)
     licences = (info.code_licence, info.weights_licence)
-    return f"| {' | '.join((f'`{info.name}`', info.output, size, count, *licences, info.published, info.source))} |"
+    return (
+        f"| {' | '.join((f'`{info.name}`', takes, info.output, size, count, *licences, info.published, info.source))} |"
+    )
 
 
 def page() -> str:

@@ -69,3 +69,14 @@ def test_the_data_benchmark_holds_both_sides_to_the_same_outputs_and_prints_rati
     assert done.returncode == 0, done.stderr  # outputs that differ would have stopped it
     assert done.stdout.count("outputs differ by") == 2 and done.stdout.count("avsnet, with echo") == 2
     assert "memory: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "flags"), [("ear_scale", []), ("real_recording", []), ("data_throughput", ["--shared"])]
+)
+def test_a_benchmark_without_the_shared_data_ends_in_one_line_that_says_what_it_is(benchmark, flags, tmp_path):
+    words = [sys.executable, str(ROOT / "benchmarks" / f"{benchmark}.py"), *flags, str(tmp_path / "none")]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "docs/shared_data.md" in done.stderr
+    assert (ROOT / "docs" / "shared_data.md").exists()

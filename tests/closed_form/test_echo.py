@@ -9,10 +9,11 @@ import pytest
 from avsnet.audio.chirp import SAMPLE_RATE, matched_filter, sweep
 from avsnet.audio.direct_sound import direct_sound
 from avsnet.audio.rig import Rig
+from avsnet.rooms.geometry.scene import look_along
 from closed_form.echo import echo, first_order, impulse_response, second_order
 from closed_form.furnished import furnished_room
 from closed_form.raycast import cast
-from closed_form.scene import Quads, Room, box, join, look_along, shell
+from closed_form.scene import Quads, Room, box, join, shell
 
 RIG = Rig(origin="known")
 POINT = Rig(speaker=(0.0, 0.0, 0.0), ears=((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from avsnet.geometry import intrinsics_from_fov, unproject
+from avsnet.rooms.geometry.scene import look_along
 from closed_form.furnished import furnished_room
 from closed_form.render import render
-from closed_form.scene import Room, box, join, look_along, shell
+from closed_form.scene import Room, box, join, shell
 
 SIZE = np.array([6.0, 4.0, 3.0])
 LOW, HIGH = np.array([-3.0, -2.0, 0.0]), np.array([3.0, 2.0, 3.0])

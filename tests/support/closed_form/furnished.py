@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from avsnet.errors import OptionError
+from avsnet.rooms.geometry.scene import look_along
 from closed_form.raycast import cast
-from closed_form.scene import Quads, Room, box, join, look_along, shell
+from closed_form.scene import Quads, Room, box, join, shell
 
 # room type: probability, then ranges of length, width, height in metres
 _SHELLS = {

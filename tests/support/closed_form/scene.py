@@ -1,7 +1,8 @@
 """A scene is a list of rectangles; a room is a scene with a camera in it.
 
 World axes: x along the room, y left, z up, metres, origin at the floor's centre. A rectangle is a corner and two
-edges; its normal u x v points into the air. Source: scene grammar of the simulator's design.
+edges; its normal u x v points into the air. Where rectangles stand is the simulator's own arithmetic, tested by itself;
+what rays and sound do among them is not: that is what this oracle is for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from avsnet.rooms.geometry import scene
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,7 @@ def box(
         yaw: radians about the vertical.
         paint: (4,) colour and absorption.
     """
-    half = np.array(size) / 2
-    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-    middle = np.array([*centre, base + half[2]])
-    return _six_faces(half, turn, middle, 1.0, np.tile(paint, (6, 1)))
+    return _painted(scene.box(centre, size, base, yaw, scene.Look(0)), np.tile(paint, (6, 1)))
 
 
 def shell(size: np.ndarray, paints: np.ndarray) -> Quads:
@@ -100,29 +100,8 @@ def shell(size: np.ndarray, paints: np.ndarray) -> Quads:
         size: (3,) metres.
         paints: (6, 4) colour and absorption of each.
     """
-    return _six_faces(size / 2, np.eye(3), np.array([0, 0, size[2] / 2]), -1.0, paints)
+    return _painted(scene.shell(size, [scene.Look(0)] * 6), paints)
 
 
-def look_along(yaw: float, pitch: float) -> np.ndarray:
-    """Camera axes (rows right, down, forward) that look along +x, turned left by `yaw`, up by `pitch` (radians)."""
-    forward = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)])
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    return np.stack([right, np.cross(forward, right), forward])
-
-
-def _six_faces(half: np.ndarray, turn: np.ndarray, middle: np.ndarray, sign: float, paints: np.ndarray) -> Quads:
-    corners, us, vs = [], [], []
-    for axis, side in ((2, -1), (2, 1), (0, -1), (0, 1), (1, -1), (1, 1)):
-        normal = np.zeros(3)
-        normal[axis] = side * sign
-        u, v = np.zeros(3), np.zeros(3)
-        u[(axis + 1) % 3] = 2 * half[(axis + 1) % 3]
-        v[(axis + 2) % 3] = 2 * half[(axis + 2) % 3]
-        if np.dot(np.cross(u, v), normal) < 0:
-            u, v = v, u
-        face = side * half * np.eye(3)[axis]
-        corners.append(turn @ (face - u / 2 - v / 2) + middle)
-        us.append(turn @ u)
-        vs.append(turn @ v)
-    return Quads(np.array(corners), np.array(us), np.array(vs), paints[:, :3].copy(), paints[:, 3].copy())
+def _painted(faces: scene.Quads, paints: np.ndarray) -> Quads:
+    return Quads(faces.corner, faces.u, faces.v, paints[:, :3].copy(), paints[:, 3].copy())
