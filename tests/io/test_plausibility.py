@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from avsnet.errors import DepthError, InputWarning, OptionError
 from avsnet.io.depth_maps import read_depth, read_map
-from avsnet.io.plausibility import few_bits, grows_together, growth_note, rank_correlation, spike
+from avsnet.io.plausibility import few_bits, growth_note, rank_correlation, spike
 
 
 def room() -> np.ndarray:
@@ -62,6 +62,11 @@ def test_a_float_that_stands_for_no_depth_is_taken_as_unknown_and_noted(tmp_path
 def test_what_is_no_number_of_metres_is_unknown_without_a_word(tmp_path, hole):
     np.save(tmp_path / "a.npy", with_hole(room(), hole))
     assert (read_depth(tmp_path / "a.npy")[:20] == 0.0).all()
+
+
+def grow_together(values, reference):
+    """Whether nothing is said of a map, of any unit and shift, and its reference."""
+    return growth_note(values, reference, "affine_depth") is None
 
 
 def test_a_repeated_largest_value_that_may_be_a_wall_is_kept_and_noted(tmp_path):
@@ -147,10 +152,10 @@ def test_large_maps_are_compared_by_a_part_of_their_pixels():
 
 
 def test_a_disparity_handed_over_as_depth_does_not_grow_with_the_reference_and_a_wall_says_nothing():
-    assert grows_together(room(), room() * 2.0) and not grows_together(1.0 / room(), room())
+    assert grow_together(room(), room() * 2.0) and not grow_together(1.0 / room(), room())
     noise = np.random.default_rng(3).normal(2.0, 0.01, (60, 80))
-    assert grows_together(noise[::-1], noise)  # a wall: its order is that of the noise
-    assert grows_together(room()[:2, :3], -room()[:2, :3]) and grows_together(np.full((60, 80), np.nan), room())
+    assert grow_together(noise[::-1], noise)  # a wall: its order is that of the noise
+    assert grow_together(room()[:2, :3], -room()[:2, :3]) and grow_together(np.full((60, 80), np.nan), room())
 
 
 @pytest.mark.parametrize(

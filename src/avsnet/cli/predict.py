@@ -50,7 +50,7 @@ def predict(
         fov: horizontal field of view in degrees.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.
-        ply: also write <picture>_depth.ply, a point cloud; a bare --ply will do.
+        ply: also write <picture>_depth.ply, a point cloud.
         overwrite: also replace files of these names that avsnet did not write.
         model_output: for onnx:PATH without a side file, or a huggingface: model that does not tell, what its numbers
             mean, such as disparity.

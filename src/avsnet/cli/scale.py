@@ -42,7 +42,7 @@ def scale(
         image: the picture, for an AVS-Net, the panel and the colours of the point cloud.
         depth_scale: units per metre of a metric map, such as 1000 for millimetres; without it whole numbers are
             millimetres and floats are metres.
-        ply: also write <map>_depth.ply, a point cloud; a bare --ply will do.
+        ply: also write <map>_depth.ply, a point cloud.
         overwrite: also replace files of these names that avsnet did not write.
     """
     from avsnet.audio.rig import Rig

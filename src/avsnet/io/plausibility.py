@@ -154,18 +154,6 @@ def rank_correlation(values: np.ndarray, reference: np.ndarray, valid: np.ndarra
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def grows_together(values: np.ndarray, reference: np.ndarray, valid: np.ndarray | None = None) -> bool:
-    """Whether a map of depth, in any unit, is larger where a metric reference is farther; True where nobody can say.
-
-    Args:
-        values: (H, W) depth up to scale and shift; of a disparity, its negative.
-        reference: (H, W) metres.
-        valid: (H, W) bool, pixels to look at.
-    """
-    found = rank_correlation(values, reference, valid)
-    return found is None or found >= _GROWS
-
-
 def growth_note(values: np.ndarray, reference: np.ndarray, kind: str, valid: np.ndarray | None = None) -> str | None:
     """A note on a map and a metric reference that do not grow together as the map's kind says.
 
