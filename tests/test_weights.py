@@ -1,5 +1,7 @@
+import hashlib
 import os
 import pickle
+import shutil
 import warnings
 import zipfile
 
@@ -9,8 +11,16 @@ import torch
 from safetensors.torch import save_file
 
 from avsnet import weights
-from avsnet.errors import ModelError
-from avsnet.weights import default_weights, find_weights, load_strictly, read_entries, read_state_dict, weights_hash
+from avsnet.errors import InputWarning, ModelError
+from avsnet.weights import (
+    default_weights,
+    find_weights,
+    load_strictly,
+    named_checksum,
+    read_entries,
+    read_state_dict,
+    weights_hash,
+)
 
 
 class Code:
@@ -182,3 +192,16 @@ def test_the_hash_covers_options_whatever_their_order(tmp_path):
     alone, first = weights_hash(tmp_path / "a"), weights_hash(tmp_path / "a", options={"x": 1, "y": (2, 3)})
     assert weights_hash(tmp_path / "a", options={}) == alone != first
     assert weights_hash(tmp_path / "a", options={"y": [2, 3], "x": 1}) == first
+
+
+def test_a_checksum_in_a_name_is_compared_and_a_date_is_none(tmp_path):
+    for stem in ("net-20240131", "net"):
+        torch.save({"a": torch.ones(3)}, tmp_path / f"{stem}.pth")
+        assert read_state_dict(tmp_path / f"{stem}.pth")
+    own = hashlib.sha256((tmp_path / "net.pth").read_bytes()).hexdigest()[:8]
+    assert named_checksum(tmp_path / "net.pth") == ""
+    for stem, says in ((f"net-{own}", ""), ("net-0badcafe", "its name gives the SHA-256 0badcafe")):
+        shutil.copy(tmp_path / "net.pth", tmp_path / f"{stem}.pth")
+        assert named_checksum(tmp_path / f"{stem}.pth").startswith(says)
+    with pytest.warns(InputWarning, match="its bytes have"):
+        read_state_dict(tmp_path / "net-0badcafe.pth")

@@ -55,6 +55,10 @@ class OutputError(AvsnetError):
     """An output path that cannot be written."""
 
 
+class LimitError(AvsnetError, ValueError):
+    """A file that would cost more than `avsnet.io.limits` allows; readers make it their own type, with the file."""
+
+
 class MissingExtraError(AvsnetError):
     """An optional library that is not installed; the message names the extra to install."""
 

@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avsnet.errors import ModelError
+from avsnet.errors import InputWarning, ModelError
+from avsnet.io.texts import read_json
 
 PACKAGED = Path(__file__).parent / "packaged"
 """Folder of the weights that come with the package, one sub-folder a model."""
@@ -31,6 +32,7 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "network", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.")  # of parallel training, torch.compile, Lightning modules
+_DEEPEST = 8  # wrappers round the weights
 _NAMED = 3  # keys named in a message
 
 
@@ -106,6 +108,10 @@ def read_entries(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give the weight file")
     if other := what_else(path):
         raise ModelError(f"{path}: cannot be read as weights, is {other}")
+    if told := named_checksum(path):
+        warnings.warn(f"{path}: {told}; fetch the file again", InputWarning, stacklevel=2)
+    if damage := archive_damage(path):
+        raise ModelError(f"{path}: cannot be read as weights ({damage}); fetch the file again")
     try:
         if _is_safetensors(path):
             from safetensors.torch import load_file
@@ -171,13 +177,46 @@ def _odd_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except Exception:  # on damaged bytes zipfile raises nearly anything, and `archive_damage` says so
         return ""
     if not any(name.endswith("data.pkl") for name in names):
         return f"a zip archive of {_some(names) or 'nothing'}; unpack it and give what is in it"
     if any("/code/" in name for name in names):
         return "a TorchScript program, which is code; give the state dict of its weights"
     return ""
+
+
+def named_checksum(path: Path) -> str:
+    """What is wrong with a file that carries its checksum in its name, as torch publishes them; "" for nothing.
+
+    Args:
+        path: such as `tf_efficientnet_lite3-b733e338.pth`: eight digits of the SHA-256. Eight decimal ones are a date.
+    """
+    named = re.search(r"-([0-9a-f]{8})$", path.stem)
+    if named is None or named[1].isdecimal():
+        return ""
+    found = weights_hash(path)[:8]
+    return "" if found == named[1] else f"its name gives the SHA-256 {named[1]}, but its bytes have {found}"
+
+
+def archive_damage(path: Path) -> str:
+    """What is wrong with a file that `torch.save` wrote, whose checksums torch itself does not look at; "" for nothing.
+
+    Args:
+        path: of a file that is there; what is no archive passes.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\3\4":
+            return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # torch never packs: what is packed may unpack to anything.
+            if packed := [one.filename for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]:
+                return f"{packed[0]} in it is packed, as torch.save does not"
+            spoilt = archive.testzip()
+    except Exception as error:  # on damaged bytes zipfile raises nearly anything
+        return f"it is cut or damaged ({_one_line(error)})"
+    return "" if spoilt is None else f"{spoilt} in it is damaged by its checksum"
 
 
 def _is_text(head: bytes) -> bool:
@@ -194,16 +233,21 @@ def _is_safetensors(path: Path) -> bool:
 
 def _unwrapped(entries: dict[str, Any]) -> dict[str, Any]:
     """The state dict in what a training run saved: under a known name, or the one dict that holds tensors."""
-    if _tensors(entries) and not any(isinstance(entries.get(name), Mapping) for name in _WRAPPERS):
-        return entries
-    named = [entries[name] for name in _WRAPPERS if isinstance(entries.get(name), Mapping)]
-    others = [value for value in entries.values() if isinstance(value, Mapping) and _tensors(value)]
-    found = named or (others if len(others) == 1 else [])
-    return _unwrapped(dict(found[0])) if found else entries
+    for _ in range(_DEEPEST):
+        named = [entries[name] for name in _WRAPPERS if isinstance(entries.get(name), Mapping)]
+        if _tensors(entries) and not named:
+            break
+        others = [value for value in entries.values() if isinstance(value, Mapping) and _tensors(value)]
+        found = named or (others if len(others) == 1 else [])
+        if not found:
+            break
+        entries = dict(found[0])
+    return entries
 
 
 def _tensors(entries: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {key: value for key, value in entries.items() if isinstance(value, Tensor)}
+    """The tensors under names; a list or an optimiser's state has them under numbers."""
+    return {key: value for key, value in entries.items() if isinstance(value, Tensor) and isinstance(key, str)}
 
 
 def _without_prefixes(state: dict[str, Tensor], stem: str) -> dict[str, Tensor]:
@@ -223,7 +267,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / "config.json"
     try:
-        options = json.loads(path.read_text(encoding="utf-8"))
+        options = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({_one_line(error)}); give a folder of save_pretrained") from None
     if not isinstance(options, dict):
@@ -264,7 +308,10 @@ def load_strictly(
             f"{source}: not the weights of this network, entries {', '.join(parts)}; is it a file of another model or "
             "variant, or only a part of one?"
         )
-    module.load_state_dict(kept, strict=False)
+    try:
+        module.load_state_dict(kept, strict=False)
+    except Exception as error:  # sparse, quantised or otherwise stored numbers, which torch cannot copy
+        raise ModelError(f"{source}: weights that cannot be taken over ({_one_line(error)})") from None
 
 
 def weights_hash(*paths: str | Path, options: Mapping[str, Any] | None = None) -> str:

@@ -123,7 +123,7 @@ def sources(tmp_path_factory):
         found[name] = f"{name}:{tree(tmp_path_factory.mktemp(name))}"
     captures = found["folder"].partition(":")[2]
     np.save(f"{captures}/a_depth.npy", depth(0.5))
-    made = {"rooms": "rooms:offices:5-5", "half_real": f"half_real:{found['rgbd']}"}
+    made = {"rooms": "rooms:offices:5-5", "failures": "failures:offices:5-5", "half_real": f"half_real:{found['rgbd']}"}
     return found | made | {"frames": f"frames:{captures}"}
 
 

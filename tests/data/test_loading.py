@@ -123,15 +123,15 @@ def room(tmp_path):
     """A V2 tree of 200 rows that share one instance's files, but for two of which one is missing."""
     wave = np.random.default_rng(0).normal(0.0, 0.01, (2000, 2))
     soundfile.write(tmp_path / "a.wav", wave, 44_100, subtype="PCM_32")
-    np.save(tmp_path / "a.npy", np.full((18, 32), 2000, np.uint16))
-    Image.new("RGB", (32, 18)).save(tmp_path / "a.jpeg")
     folder = tmp_path / "root" / "Room"
     folder.mkdir(parents=True)
+    np.save(folder / "a.npy", np.full((18, 32), 2000, np.uint16))
+    Image.new("RGB", (32, 18)).save(folder / "a.jpeg")
     lines = ["audio path,audio file name,depth path,depth file name,camera path,camera file name"]
     for number in range(200):
         (folder / f"audio_{number}.wav").symlink_to(tmp_path / "a.wav")
         depth = "a.npy" if number not in (50, 150) else f"depth_{number}.npy"
-        lines.append(f"Room,audio_{number}.wav,..,{depth},..,a.jpeg")
+        lines.append(f"Room,audio_{number}.wav,Room,{depth},Room,a.jpeg")
     (folder / "train.csv").write_text("\n".join(lines))
     return folder.parent
 

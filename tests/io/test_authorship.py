@@ -10,7 +10,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io.authorship import software, written_by_avsnet
-from avsnet.io.depth_maps import write_depth_npz, write_ply
+from avsnet.io.depth_maps import write_depth_npz
+from avsnet.io.point_clouds import write_ply
 from avsnet.prediction import Prediction
 from avsnet.viz import panel, save_figure
 

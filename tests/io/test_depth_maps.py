@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from avsnet.errors import DepthError, OptionError, OutputError
-from avsnet.io.depth_maps import read_depth, read_map, write_depth_npz, write_depth_png, write_ply
+from avsnet.io.depth_maps import read_depth, read_map, write_depth_npz, write_depth_png
+from avsnet.io.point_clouds import write_ply
 
 
 def metres(height: int = 5, width: int = 7) -> np.ndarray:

@@ -174,7 +174,8 @@ def test_a_picture_of_zero_size_is_refused(tmp_path):
 def test_a_decompression_bomb_is_refused_without_a_warning(tmp_path):
     refused(read_image, blank_png(tmp_path / "a.png", 30_000, 30_000), ImageError, "more pixels")
     # Between Pillow's limit and twice that it only warns: the warning must not escape.
-    refused(read_image, blank_png(tmp_path / "b.png", 12_000, 10_000), ImageError, "truncated")
+    refused(read_image, blank_png(tmp_path / "b.png", 12_000, 10_000), ImageError, "AVSNET_MAX_PIXELS")
+    refused(read_image, blank_png(tmp_path / "c.png", 8_000, 6_000), ImageError, "truncated")
 
 
 # Recordings
@@ -332,3 +333,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     refused(write, Path(os.devnull), OutputError, "device")
     refused(write, tmp_path / ("x" * 300), OutputError)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_recording_may_overshoot_by_half_and_no_more():
+    for peak in (1.0, 1.49, -1.49):
+        assert Recording(np.full((1, 4), peak), RATE).waveform.shape == (1, 4)
+    for peak in (1.51, -1.51, 10.0):
+        with pytest.raises(AudioError, match="wrongly scaled"):
+            Recording(np.full((1, 4), peak), RATE)

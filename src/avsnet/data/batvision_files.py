@@ -7,7 +7,6 @@ the default and the authors' rule an option.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.data.transforms import resize_nearest
-from avsnet.errors import AudioError, DepthError
+from avsnet.errors import AudioError, DepthError, LimitError
+from avsnet.io.arrays import read_array
 from avsnet.io.recordings import LARGEST_PEAK, Recording, read_wav
 from avsnet.metrics import valid_depth
 
@@ -71,7 +71,7 @@ def load_depth(
     Raises:
         DepthError: the file is missing, truncated, or no map of numbers.
     """
-    stored = _load_npy(path, DepthError, mmap_mode="r")
+    stored = _load_npy(path, DepthError, mapped=True)
     if stored.ndim != 2 or stored.size == 0:
         raise DepthError(f"{path}: shape {stored.shape}; a depth map is (height, width)")
     with np.errstate(over="ignore"):
@@ -98,14 +98,15 @@ def _read_ear(path: str, full_scale: float | None) -> np.ndarray:
     return ear
 
 
-def _load_npy(path: str | Path, error: type[AudioError] | type[DepthError], **options: Any) -> np.ndarray:
+def _load_npy(path: str | Path, error: type[AudioError] | type[DepthError], mapped: bool = False) -> np.ndarray:
     """An array of real numbers from a `.npy` file."""
     try:
-        stored = np.load(path, allow_pickle=False, **options)
-    except (OSError, ValueError, EOFError) as reason:
+        stored = read_array(path, mapped=mapped)
+    except LimitError as reason:
+        raise error(f"{path}: {reason}") from None
+    except (OSError, ValueError) as reason:
         text = getattr(reason, "strerror", None) or " ".join(str(reason).split()) or "damaged"
         raise error(f"{path}: cannot be read ({text}); give the whole .npy file") from None
-    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "iuf":
-        found = getattr(stored, "dtype", "an archive")
-        raise error(f"{path}: holds {found}; give a .npy file of numbers")
+    if stored.dtype.kind not in "iuf":
+        raise error(f"{path}: holds {stored.dtype}; give a .npy file of numbers")
     return stored

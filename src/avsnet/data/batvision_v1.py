@@ -7,10 +7,10 @@ and negative values, and the left picture of a stereo camera.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -22,7 +22,7 @@ from avsnet.data.frames import Frame, file_footage
 from avsnet.data.reading import KEYS, Camera, Reading
 from avsnet.data.registry import DataSetInfo, register_data_set
 from avsnet.data.rows import Row, RowDataset, RowReader, row_part, without_repeats
-from avsnet.data.table import read_table
+from avsnet.data.table import inside, read_table
 from avsnet.data.triplets import Footage, continuous
 from avsnet.errors import DataError, OptionError
 
@@ -92,6 +92,18 @@ class BatVisionV1(RowDataset):
             raise DataError(f"{table}: lists no row; copy it again")
         super().__init__(rows, reader)
 
+    @cached_property
+    def _recordings(self) -> dict[str, str]:
+        """The recording that each row was taken from; its day where the files' names have no time."""
+        try:
+            return {frame.id: str(frame.recording) for frame in _frames(self.root, self.rows)}
+        except DataError:
+            return {row.id: row.id.partition("/")[0] for row in self.rows}
+
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the recording, which is one walk on one day."""
+        return self._recordings[identity]
+
 
 def _rows(root: Path, table: Path, keys: tuple[str, ...]) -> list[Row]:
     # The left ear's file gives the id, so its column is always wanted.
@@ -101,7 +113,8 @@ def _rows(root: Path, table: Path, keys: tuple[str, ...]) -> list[Row]:
         left = PurePosixPath(row["audio path left"])
         name = f"{left.parts[0]}/{left.stem.removesuffix('_left')}" if left.parts else f"row {number} of {table.name}"
         image, (left_ear, right_ear), (depth,) = (
-            [os.path.join(root, cell) if (cell := row.get(column)) else "" for column in _COLUMNS[key]] for key in KEYS
+            [inside(root, cell, table=table) if (cell := row.get(column)) else "" for column in _COLUMNS[key]]
+            for key in KEYS
         )
         rows.append(Row(name, image[0], (left_ear, right_ear), depth))
     return rows
@@ -147,8 +160,12 @@ def batvision_v1_frames(root: str | Path, split: str) -> list[Frame]:
     Raises:
         DataError: a table that cannot be read, or a file name without a time.
     """
+    return _frames(Path(root), BatVisionV1(root, split, keys=("image",)).rows)
+
+
+def _frames(root: Path, rows: Sequence[Row]) -> list[Frame]:
     stamped = []
-    for row in BatVisionV1(root, split, keys=("image",)).rows:
+    for row in rows:
         found = _STAMP.fullmatch(row.id)
         if found is None:
             raise DataError(f"{root}: {row.id} is not named DAY/HHMMSS.ffffff, which gives the order of time")

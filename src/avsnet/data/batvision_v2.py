@@ -19,7 +19,7 @@ from avsnet.data.check_rows import Part, remark_repeats
 from avsnet.data.reading import KEYS, Reading
 from avsnet.data.registry import DataSetInfo, register_data_set
 from avsnet.data.rows import Row, RowDataset, RowReader, row_part, without_repeats
-from avsnet.data.table import read_table
+from avsnet.data.table import inside, read_table
 from avsnet.errors import DataError, OptionError
 
 SPLITS = ("train", "val", "test")
@@ -88,6 +88,10 @@ class BatVisionV2(RowDataset):
         if not rows:
             raise DataError(f"{root}: the tables of split {split!r} list no row in {', '.join(self.locations)}")
         super().__init__(rows, reader)
+
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the location."""
+        return identity.rpartition("/")[0]
 
 
 def leave_locations_out(root: str | Path, held_out: Collection[str], **options: Any) -> dict[str, BatVisionV2]:
@@ -161,7 +165,7 @@ def _rows(root: Path, location: str, table: Path, keys: tuple[str, ...]) -> list
     rows = []
     for number, row in enumerate(cells, 1):
         image, audio, depth = (
-            os.path.join(root, row[f"{kind} path"], file) if (file := row.get(f"{kind} file name")) else ""
+            inside(root, row[f"{kind} path"], file, table=table) if (file := row.get(f"{kind} file name")) else ""
             for kind in ("camera", "audio", "depth")
         )
         name = PurePosixPath(row["audio file name"]).stem.removeprefix("audio_")

@@ -107,6 +107,10 @@ class CaptureFolder(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.captures)
 
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the sub-folder; captures without one are of one place."""
+        return identity.rpartition("/")[0] or "."
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One sample of the contract.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch takes a second to import, and names do not need it
     from avsnet.data.check_rows import Part
     from avsnet.data.triplets import Footage
 
-_ELSEWHERE = ("avsnet.rooms.dataset", "avsnet.rooms.half_real")
+_ELSEWHERE = ("avsnet.rooms.dataset", "avsnet.rooms.failure_set", "avsnet.rooms.half_real")
 """Files outside this folder that register a data set."""
 
 

@@ -17,7 +17,7 @@ from avsnet.data.reading import KEYS, Reading
 from avsnet.data.registry import DataSetInfo, register_data_set
 from avsnet.data.rgbd_conventions import is_unmistakable
 from avsnet.data.rgbd_frames import ASPECT, camera_of_frame, find_frames
-from avsnet.data.split_files import SPLITS, in_split
+from avsnet.data.split_files import SPLITS, in_split, room_types
 from avsnet.data.transforms import check_size, load_image, resize_nearest
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import resize_intrinsics
@@ -64,10 +64,23 @@ class RgbdFolder(Dataset[dict[str, Any]]):
         self.root, self.size, self.cap, self.keys = Path(root), size, cap, tuple(keys)
         self.convention, every = find_frames(self.root)
         by_id = {frame.id: frame for frame in every}
+        self._place = {frame.id: place for place, frame in enumerate(every)}
+        self._room_types = room_types(self.root / "split.csv")
         self.frames = [by_id[name] for name in in_split(list(by_id), split, self.root / "split.csv")]
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the scene's folder, or the block of neighbours in it."""
+        scene = identity.rpartition("/")[0] or "."
+        if self.convention.neighbours is None:
+            return scene
+        return f"{scene}/{self._place[identity] // self.convention.neighbours:04d}"
+
+    def room_type_of(self, identity: str) -> str:
+        """The kind of room where `split.csv` tells it as scene_type, else ""."""
+        return self._room_types.get(identity, "")
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One sample of the contract; `intrinsics` are there where the folder or its convention knows a camera.

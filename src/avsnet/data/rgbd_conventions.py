@@ -5,7 +5,6 @@ A convention is data. To add one: its entry in `CONVENTIONS`; for one folder alo
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass, fields, replace
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from avsnet.errors import AvsnetError, DataError, DepthError
+from avsnet.io.arrays import read_array
 from avsnet.io.depth_maps import read_depth, read_map
-from avsnet.io.pictures import IMAGE_SUFFIXES
+from avsnet.io.pictures import IMAGE_SUFFIXES, open_picture
+from avsnet.io.texts import read_json
 
 DEPTH_SUFFIXES = (".png", ".npy", ".npz", ".tif", ".tiff", ".pgm")
 
@@ -33,6 +33,7 @@ SETTINGS = "rgbd.json"
 """File in the root that says how a folder of one's own is written."""
 
 _DEEPEST = 3  # folders between the root and a scene
+_LONGEST_NAME = 255  # characters of a file's name
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Convention:
         camera_size: (width, height) for which it holds, pixels.
         names: what names of pictures must look like for a folder to be recognised; None: anything.
         eight_bits: whether depth maps have 8 bits.
+        neighbours: so many pictures next to each other by name may show one scene; None: all of a folder may.
     """
 
     pictures: str
@@ -64,6 +66,7 @@ class Convention:
     camera_size: tuple[int, int] | None = None
     names: str | None = None
     eight_bits: bool = False
+    neighbours: int | None = None
 
     def read(self, depth: Path, mask: Path | None = None) -> np.ndarray:
         """Read a depth map.
@@ -79,7 +82,7 @@ class Convention:
         if mask is None:
             return metres
         try:
-            known = np.load(mask, allow_pickle=False) > 0
+            known = read_array(mask) > 0
         except (OSError, ValueError) as error:
             raise DepthError(f"{mask}: cannot be read as a mask of depth ({error}); copy it again") from None
         if known.shape[:2] != metres.shape:
@@ -97,7 +100,7 @@ class Convention:
 def _eight_bits(path: Path) -> np.ndarray:
     """(H, W) uint8 numbers, which `avsnet.io.depth_maps` takes for a picture for people."""
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             stored = np.asarray(picture)
     except Exception as error:  # on a broken file Pillow's readers raise nearly anything
         raise DepthError(f"{path}: broken depth map ({error}); copy it again") from None
@@ -116,6 +119,7 @@ CONVENTIONS: dict[str, Convention] = {
         camera=(259.43, 259.73, 154.54, 120.62),
         camera_size=(304, 228),
         eight_bits=True,
+        neighbours=10,
     ),
     "diode": Convention("*", "*_depth", "*_depth_mask", camera=(886.81, 886.81, 511.5, 383.5), camera_size=(1024, 768)),
     "tum": Convention(
@@ -193,7 +197,7 @@ def read_settings(path: Path) -> Convention:
         DataError: no JSON, an entry that is missing or unknown, or of another type.
     """
     try:
-        entries: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        entries: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from None
     known = {field.name for field in fields(Convention)} - {"names", "eight_bits"}
@@ -204,12 +208,16 @@ def read_settings(path: Path) -> Convention:
     for name in ("pictures", "depth", "mask"):
         if name in entries and (not isinstance(entries[name], str) or entries[name].count("*") != 1):
             raise DataError(f'{path}: {name}: {entries[name]!r} is no pattern with one *, such as "{name}/*"')
+        if max(map(len, str(entries.get(name, "")).split("/"))) > _LONGEST_NAME:
+            raise DataError(f"{path}: {name}: a name of more than {_LONGEST_NAME} characters, which no file has")
     lists = {"unknown": None, "camera": 4, "camera_size": 2}
     for name, length in lists.items():
         if name in entries:
             entries[name] = _numbers(path, name, entries[name], length)
     if ("camera" in entries) != ("camera_size" in entries):
         raise DataError(f"{path}: give camera (fx, fy, cx, cy) and camera_size (width, height) together, in pixels")
+    if "neighbours" in entries and not (type(entries["neighbours"]) is int and entries["neighbours"] > 0):
+        raise DataError(f"{path}: neighbours: {entries['neighbours']!r} is no whole number of pictures from 1 on")
     for name, least in (("depth_scale", 0.0), ("depth_offset", None)):
         if name in entries and not (
             isinstance(entries[name], int | float) and (least is None or entries[name] > least)
@@ -269,7 +277,7 @@ def _has_eight_bits(scene: Path, convention: Convention) -> bool:
     if first.suffix.lower() in (".npy", ".npz"):
         return False
     try:
-        with Image.open(first) as picture:
+        with open_picture(first) as picture:
             return picture.mode == "L"
     except (OSError, AvsnetError):
         return False

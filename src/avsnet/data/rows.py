@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import Dataset
 
 from avsnet.audio.direct_sound import direct_sound
@@ -24,6 +23,7 @@ from avsnet.data.check_rows import Part, measure_depth, measure_sound
 from avsnet.data.reading import KEYS
 from avsnet.data.transforms import check_size, load_image
 from avsnet.errors import AudioError, DataError, DepthError, EchoError, ImageError, OptionError, SampleError
+from avsnet.io.pictures import open_picture
 from avsnet.metrics import valid_depth
 
 _GLANCE = (90, 160)  # a JPEG is decoded at an eighth, for which all of its bytes are read
@@ -222,7 +222,7 @@ def _measure(data: RowDataset, index: int, report: RowReport) -> None:
     files = data.rows[index]
     files.require(KEYS)
     load_image(files.image, _GLANCE)
-    with Image.open(files.image) as picture:
+    with open_picture(files.image) as picture:
         report.picture = f"{picture.width} x {picture.height}"
     recording, report.notes = load_ears(files.audio, data.reader.full_scale)
     depth = load_depth(files.depth, data.reader.cap)

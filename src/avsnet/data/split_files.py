@@ -30,9 +30,7 @@ def in_split(names: Sequence[str], split: str, path: Path) -> list[str]:
     if not path.exists() or split == "all":
         return list(names)
     rows = table_rows(path, ("split",))
-    column = next((name for name in ("index", "id", "name", "frame") if name in rows[0]), None)
-    if column is None:
-        raise DataError(f"{path}: has no column that names frames; call it id")
+    column = _naming_column(rows, path)
     known = set(names)
     missing = next((row[column] for row in rows if row[column] not in known), None)
     if missing is not None:
@@ -44,6 +42,28 @@ def in_split(names: Sequence[str], split: str, path: Path) -> list[str]:
     if not chosen:
         raise DataError(f"{path}: no row has the split {split!r}")
     return chosen
+
+
+def room_types(path: Path) -> dict[str, str]:
+    """The kind of room of each frame, by the column `scene_type` of a split file; empty where it has none.
+
+    Raises:
+        DataError: a broken file, or no column that names frames.
+    """
+    if not path.exists():
+        return {}
+    rows = table_rows(path, ("split",))
+    if "scene_type" not in rows[0]:
+        return {}
+    column = _naming_column(rows, path)
+    return {row[column]: row["scene_type"] or "" for row in rows}
+
+
+def _naming_column(rows: list[dict[str, str]], path: Path) -> str:
+    column = next((name for name in ("index", "id", "name", "frame") if name in rows[0]), None)
+    if column is None:
+        raise DataError(f"{path}: has no column that names frames; call it id")
+    return column
 
 
 def with_validation(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:

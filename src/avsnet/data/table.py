@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from avsnet.errors import DataError
+from avsnet.io.texts import read_text
+
+
+def inside(root: str | Path, *parts: str, table: str | Path) -> str:
+    """The path of a file that a table names, which must lie in the data set's folder.
+
+    Args:
+        root: of the data set.
+        parts: as the table writes them, relative to the root.
+        table: for the message.
+
+    Raises:
+        DataError: an absolute path, or one with `..`.
+
+    >>> inside("data", "2019/depth", "1.npy", table="train.csv")
+    'data/2019/depth/1.npy'
+    """
+    for part in parts:
+        if part.startswith("/") or part[1:2] == ":" or ".." in part.split("/"):
+            raise DataError(f"{table}: names {part!r}, which is outside its folder {root}; put the files below it")
+    return os.path.join(root, *parts)
 
 
 def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -24,9 +47,8 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
         DataError: the file is missing, empty or no text, or lacks a column.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
-    except (OSError, UnicodeError, csv.Error) as error:
+        lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read as a table ({reason}); give the data set's own CSV file") from None
     if not lines:

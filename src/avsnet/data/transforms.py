@@ -6,6 +6,7 @@ smaller than anything measured (on the real BatVision recording in 5.8 % of the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image
+from PIL import ExifTags
 from torch import Tensor
 
 from avsnet.errors import OptionError, SampleError
 from avsnet.geometry import resize_intrinsics
-from avsnet.io.pictures import read_image, rgb_array
+from avsnet.io.pictures import open_picture, read_image, rgb_array
 
 
 def resize_nearest(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
@@ -87,7 +88,7 @@ def load_image(path: str | Path, size: tuple[int, int] | None) -> Tensor:
     """
     check_size(size)
     try:
-        with Image.open(path) as picture:
+        with open_picture(os.fspath(path)) as picture:
             upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
             if size is not None and upright:
                 # Of a picture on its side height and width change places, so that the decode might be too small.

@@ -114,6 +114,10 @@ class VisualEchoes(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.states)
 
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the scene."""
+        return identity.partition("/")[0]
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One sample of the contract.
 

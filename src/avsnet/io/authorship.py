@@ -1,11 +1,12 @@
 """The mark by which avsnet recognises the files that it wrote itself, so that it replaces nothing else.
 
-PNG and WAV name their software; an NPZ has the keys of a `Prediction`; a PLY begins with our comment, a table of scores
-with our version; a page names its generator.
+PNG and WAV name their software; an NPZ has the keys of a `Prediction`; a PLY begins with our comment, a GLB names its
+generator, a table of scores begins with our version; a page names its generator.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,22 +18,29 @@ _NPZ_KEYS = {"depth", "kind", "scale", "scale_source", "version"}
 _HEAD = 4096  # bytes of a file in which our mark stands
 
 
+@lru_cache(maxsize=1)
+def own_version() -> str:
+    """The version of avsnet; finding it takes milliseconds."""
+    return version("avsnet")
+
+
 def software() -> str:
     """The mark: what a PNG's text `Software` and a WAV's `software` say."""
-    return f"avsnet {version('avsnet')}"
+    return f"avsnet {own_version()}"
 
 
 def written_by_avsnet(path: str | Path) -> bool:
     """Whether a file carries the mark of avsnet; a missing, broken or foreign file does not.
 
     Args:
-        path: `.png`, `.npz`, `.ply`, `.wav`, `.csv` or `.html`; nothing else is marked.
+        path: `.png`, `.npz`, `.ply`, `.glb`, `.wav`, `.csv` or `.html`; nothing else is marked.
     """
     path = Path(path)
     recognises = {
         ".png": _png,
         ".npz": _npz,
         ".ply": _ply,
+        ".glb": _glb,
         ".wav": _wav,
         ".csv": _csv,
         ".html": _html,
@@ -57,6 +65,12 @@ def _ply(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_HEAD).partition(b"end_header")[0]
     return head.startswith(b"ply") and b"\ncomment avsnet " in head
+
+
+def _glb(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return head.startswith(b"glTF") and b'"generator":"avsnet ' in head
 
 
 def _wav(path: Path) -> bool:

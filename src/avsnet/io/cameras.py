@@ -6,7 +6,6 @@ as text or NumPy files, and the text files of ScanNet, KITTI and COLMAP. Lens di
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from avsnet.errors import CalibrationError
+from avsnet.errors import CalibrationError, LimitError
+from avsnet.io.arrays import read_arrays
+from avsnet.io.texts import parse_json, parse_yaml, read_text
 
 _ALIASES = {
     "fx": ("fx", "fl_x"),
@@ -55,9 +56,9 @@ def read_camera(path: Path) -> CameraFile:
     """
     if path.suffix.lower() in (".npy", ".npz"):
         return _of_arrays(path)
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if text.lstrip().startswith("{"):
-        return _of_entries(json.loads(text))
+        return _of_entries(parse_json(text))
     for read in (_scannet_info, _kitti, _colmap, _yaml):
         camera = read(text)
         if camera is not None:
@@ -67,14 +68,13 @@ def read_camera(path: Path) -> CameraFile:
 
 def _of_arrays(path: Path) -> CameraFile:
     """A matrix, or the entry `intrinsics` of a prediction, whose depth map tells the size."""
-    with path.open("rb") as file:
-        held = np.load(file, allow_pickle=False)
-        if isinstance(held, np.ndarray):
-            return CameraFile(_matrix(held))
-        if "intrinsics" not in held.files:
-            raise CalibrationError(f"holds {', '.join(held.files) or 'nothing'}; name the camera 'intrinsics'")
-        size = held["depth"].shape[-2:] if "depth" in held.files else None
-        return CameraFile(_matrix(held["intrinsics"]), size)
+    held = read_arrays(path)
+    if isinstance(held, np.ndarray):
+        return CameraFile(_matrix(held))
+    if "intrinsics" not in held:
+        raise CalibrationError(f"holds {', '.join(held) or 'nothing'}; name the camera 'intrinsics'")
+    size = held["depth"].shape[-2:] if "depth" in held and held["depth"].ndim >= 2 else None
+    return CameraFile(_matrix(held["intrinsics"]), size)
 
 
 def _of_entries(entries: Any) -> CameraFile:
@@ -153,7 +153,7 @@ def _numbers(text: str) -> list[list[float]]:
 
 def _scannet_info(text: str) -> CameraFile | None:
     """The colour camera of ScanNet: `<scene>.txt` (fx_color = ..) or `_info.txt` (m_calibrationColorIntrinsic = ..)."""
-    pairs = {name: value.strip() for name, value in re.findall(r"^\s*(\w+)\s*=\s*(.+)$", text, re.MULTILINE)}
+    pairs = {name: value.strip() for name, value in re.findall(r"^[ \t]*(\w+)[ \t]*=[ \t]*(\S.*)$", text, re.MULTILINE)}
     if "m_calibrationColorIntrinsic" in pairs:
         matrix = _matrix(_numbers(pairs["m_calibrationColorIntrinsic"]))
         width, height = pairs.get("m_colorWidth"), pairs.get("m_colorHeight")
@@ -169,7 +169,8 @@ def _kitti(text: str) -> CameraFile | None:
     """The left colour camera of KITTI's calibration: P_rect_02 and its size S_rect_02, or P2."""
     lines = dict(re.findall(r"^(\w+):\s*(.+)$", text, re.MULTILINE))
     for name, size_name in (("P_rect_02", "S_rect_02"), ("K_02", "S_02"), ("P2", "")):
-        if name in lines and re.fullmatch(rf"(?:{_NUMBER}\s*){{9,12}}", lines[name].strip()):
+        numbers = lines.get(name, "").split()
+        if 9 <= len(numbers) <= 12 and all(re.fullmatch(_NUMBER, number) for number in numbers):
             size = None
             if size_name in lines:
                 width, height = (float(number) for number in lines[size_name].split())
@@ -197,13 +198,13 @@ def _colmap(text: str) -> CameraFile | None:
 
 def _yaml(text: str) -> CameraFile | None:
     """ROS's camera_info and OpenCV's calibration: the first document, if it has named entries."""
-    import yaml
-
-    if not re.search(r"^\s*\w+:\s", text + "\n", re.MULTILINE):
+    if not re.search(r"^[ \t]*\w+:\s", text + "\n", re.MULTILINE):
         return None
     plain = re.sub(r"^%YAML.*$|!!opencv-matrix", "", text, flags=re.MULTILINE)
     try:
-        entries = next(iter(yaml.safe_load_all(plain)), None)
-    except yaml.YAMLError:
+        entries = parse_yaml(plain)
+    except LimitError:
+        raise
+    except ValueError:
         raise CalibrationError("neither JSON, YAML nor 3 x 3 numbers; give one of them") from None
     return _of_entries(entries) if isinstance(entries, Mapping) else None

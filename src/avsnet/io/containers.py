@@ -7,6 +7,7 @@ it does not note is looked up in the bytes: the lengths of unfinished WAVs, the 
 from __future__ import annotations
 
 import io
+import mmap
 import re
 import struct
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import numpy as np
 import soundfile
 
 from avsnet.errors import AudioError
+from avsnet.io.limits import BYTES, SECONDS
 
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3")
 """What is read, by libsndfile's names: those of its formats of which can be told whether they are whole."""
@@ -27,17 +29,20 @@ where they cannot go back to fill it in, and no echo is 2 GiB long."""
 _STREAMED = struct.pack("<I", 0xFFFFFFFF)  # the same in both byte orders; libsndfile reads to the end of the file
 _CLIPPED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _FEWER_FRAMES = re.compile(r"Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)")
+_OGG_PAGES = 2**17  # bytes at the end of a file in which the last page begins
+_PIECE = 2**20  # frames read at once
+_BYTES_A_FRAME = 16  # of two ears, with what is computed of them
 _MP3_HEAD = 4096  # bytes in which an MP3's first frame ends
 
 
-def read_sound(path: Path) -> tuple[np.ndarray, int]:
-    """Read all samples of a sound file.
+def read_sound(path: Path) -> tuple[np.ndarray, int, float | None]:
+    """Read the samples of a sound file, of a long one the head.
 
     Args:
         path: of one of `FORMATS`.
 
     Returns:
-        (C, N) float32, and the sample rate in hertz.
+        (C, N) float32; the sample rate in hertz; the seconds that were read where that is not the whole, else None.
 
     Raises:
         AudioError: cut short, of another format, of a length that nobody knows, or without samples.
@@ -49,18 +54,38 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
         _refuse_cut_mp3(path)
     elif head[:4] == b"OggS":
         _refuse_cut_ogg(path)
+    elif head[4:8] == b"ftyp":
+        raise AudioError(
+            f"{path}: M4A or MP4, whose coding is lossy, is not read; record as WAV, or convert it: "
+            f"ffmpeg -i {path.name} {path.stem}.wav"
+        )
     unfinished = _unfinished_wav(path) if head[8:] == b"WAVE" else None
     with soundfile.SoundFile(unfinished or path) as file:
         _refuse_clipped(path, file)
-        waveform = file.read(dtype="float32", always_2d=True).T
-        if waveform.shape[1] < file.frames:
+        if file.channels > 2:
+            raise AudioError(f"{path}: {file.channels} channels; give two, left and right, as (2, samples)")
+        frames = min(file.frames, SECONDS.most * file.samplerate, BYTES.most // _BYTES_A_FRAME)
+        waveform = _frames(file, frames)
+        if waveform.shape[1] < frames:
             raise _truncated(path, f"{file.frames} samples", waveform.shape[1])
         if waveform.shape[1] == 0:
             raise AudioError(
                 f"{path}: holds no samples by its header, in a file of {path.stat().st_size} bytes; record it "
                 "again, or let an audio editor import the raw data"
             )
-        return waveform, file.samplerate
+        return waveform, file.samplerate, frames / file.samplerate if frames < file.frames else None
+
+
+def _frames(file: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """(C, N) float32, read piece by piece: a header that lies would else be given room for what it promises."""
+    pieces = []
+    while frames > 0:
+        piece = file.read(min(frames, _PIECE), dtype="float32", always_2d=True)
+        if len(piece) == 0:
+            break
+        pieces.append(piece)
+        frames -= len(piece)
+    return np.concatenate(pieces).T if pieces else np.zeros((file.channels, 0), np.float32)
 
 
 def _refuse_clipped(path: Path, file: soundfile.SoundFile) -> None:
@@ -85,8 +110,12 @@ def _truncated(path: Path, promised: str, held: int | str) -> AudioError:
 
 
 def _unfinished_wav(path: Path) -> io.BytesIO | None:
-    """The file as a stream of unknown length, if its recorder left the length of its sound at 0; else None."""
-    content = bytearray(path.read_bytes())
+    """The head of the file as a stream of unknown length, if its recorder left the length of its sound at 0."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as content:
+        return _unfinished(content)
+
+
+def _unfinished(content: mmap.mmap) -> io.BytesIO | None:
     order, long = ">" if content[:4] == b"RIFX" else "<", None
     for name, at, length in _chunks(content, 12, order):
         if name == b"ds64" and len(content) >= at + 24:  # RF64 keeps here the lengths that do not fit into 32 bits
@@ -99,11 +128,11 @@ def _unfinished_wav(path: Path) -> io.BytesIO | None:
                 return None
             content[:4] = b"RIFX" if order == ">" else b"RIFF"
             content[at + 4 : sound] = _STREAMED
-            return io.BytesIO(content)
+            return io.BytesIO(content[: sound + BYTES.most])
     return None
 
 
-def _chunks(content: bytearray, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(content: mmap.mmap, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Name, place and length of each chunk of a RIFF file from `at` on; the last one may reach beyond the end."""
     while at + 8 <= len(content):
         name, length = struct.unpack_from(f"{order}4sI", content, at)
@@ -111,7 +140,7 @@ def _chunks(content: bytearray, at: int, order: str) -> Iterator[tuple[bytes, in
         at += 8 + length + length % 2
 
 
-def _is_chunks(content: bytearray, at: int, order: str) -> bool:
+def _is_chunks(content: mmap.mmap, at: int, order: str) -> bool:
     """Whether chunks, such as LIST, and no sound fill the file from `at` to its end."""
     end = at
     for name, start, length in _chunks(content, at, order):
@@ -123,9 +152,11 @@ def _is_chunks(content: bytearray, at: int, order: str) -> bool:
 
 def _refuse_cut_ogg(path: Path) -> None:
     """The last page of a whole OGG is complete and says that it is the last."""
-    content = path.read_bytes()
+    with path.open("rb") as file:  # a page has 64 KiB at most
+        file.seek(max(0, path.stat().st_size - _OGG_PAGES))
+        content = file.read()
     at = content.rfind(b"OggS")
-    page = content[at:]
+    page = content[at:] if at >= 0 else b""
     segments = page[26] if len(page) > 26 else 0
     whole = len(page) >= 27 + segments and len(page) >= 27 + segments + sum(page[27 : 27 + segments])
     if not whole or not page[5] & 4:
@@ -134,13 +165,16 @@ def _refuse_cut_ogg(path: Path) -> None:
 
 def _refuse_cut_mp3(path: Path) -> None:
     """The first frame of an MP3 can tell the bytes of all (Xing, Info); where it does not, nobody can tell."""
-    content = path.read_bytes()
     start = 0
-    if content[:3] == b"ID3":
-        start = 10 + sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(content[6:10])))
-    found = re.search(rb"(?:Xing|Info)(.{4})(.{4})(.{4})", content[start : start + _MP3_HEAD], re.DOTALL)
+    with path.open("rb") as file:
+        content = file.read(10)
+        if content[:3] == b"ID3":
+            start = 10 + sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(content[6:10])))
+        file.seek(start)
+        head = file.read(_MP3_HEAD)
+    found = re.search(rb"(?:Xing|Info)(.{4})(.{4})(.{4})", head, re.DOTALL)
     if found is None or found[1][3] & 3 != 3:
         raise AudioError(f"{path}: an MP3 that does not tell its length, so it may be cut short; give a WAV file")
-    promised, held = int.from_bytes(found[3], "big"), len(content) - start
+    promised, held = int.from_bytes(found[3], "big"), path.stat().st_size - start
     if held < promised:
         raise _truncated(path, f"{promised} bytes of sound", held)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from avsnet.errors import DepthError
+from avsnet.io.limits import PIXELS
 from avsnet.io.orientation import exif_orientation, turned
+from avsnet.io.pictures import open_picture
 
 _OTHERS = {b"v/1\x01": "OpenEXR", b"#?RA": "Radiance HDR", b"\x89HDF": "HDF5", b"PF\n": "PFM in colours"}
 _TIFF_HEADS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -42,21 +44,26 @@ def read_depth_picture(path: Path) -> np.ndarray:
     with warnings.catch_warnings(), path.open("rb") as file:
         warnings.simplefilter("ignore")
         try:
-            picture = Image.open(file)
+            with open_picture(file) as picture:
+                return _numbers(picture, path)
         except Image.UnidentifiedImageError:
             return _without_pillow(path)
-        with picture:
-            if picture.mode != "F" and not picture.mode.startswith("I"):
-                raise DepthError(
-                    f"a picture with 8 bits or colours ({picture.mode}); give the depth itself, 16-bit grey or float"
-                )
-            # Pillow turns TIFFs by itself when it loads them.
-            orientation = 1 if picture.format == "TIFF" else exif_orientation(picture)
-            tile: Any = picture.tile[0] if picture.tile else (None,)
-            if tile[0] == "libtiff" and picture.mode != "I;16" and picture.tag_v2.prefix == b"MM":  # type: ignore[attr-defined]
-                # libtiff has put the bytes of these into this machine's order, and Pillow swaps them once more.
-                return _plain_tiff(path, ">")
-            pixels = np.asarray(picture)
+
+
+def _numbers(picture: ImageFile.ImageFile, path: Path) -> np.ndarray:
+    """The numbers of an opened picture, which is that of a path."""
+    if picture.mode != "F" and not picture.mode.startswith("I"):
+        raise DepthError(
+            f"a picture with 8 bits or colours ({picture.mode}); give the depth itself, 16-bit grey or float"
+        )
+    # Pillow turns TIFFs by itself when it loads them.
+    orientation = 1 if picture.format == "TIFF" else exif_orientation(picture)
+    tiles: Any = getattr(picture, "tile", ())
+    tile: Any = tiles[0] if tiles else (None,)
+    if tile[0] == "libtiff" and picture.mode != "I;16" and picture.tag_v2.prefix == b"MM":  # type: ignore[attr-defined]
+        # libtiff has put the bytes of these into this machine's order, and Pillow swaps them once more.
+        return _plain_tiff(path, ">")
+    pixels = np.asarray(picture)
     if picture.format == "PPM" and str(tile[0]).startswith("ppm"):
         largest = int(tile[3][1])  # the header's; Pillow has stretched the numbers from it to 16 bits
         pixels = np.rint(pixels * (largest / _PGM_FULL)).astype(np.uint16)
@@ -91,13 +98,18 @@ def _plain_tiff(path: Path, order: str) -> np.ndarray:
                 "it uncompressed, or as .npy"
             )
         height, width = tags[257], tags[256]
-        strips = []
+        PIXELS.check(height * width)
+        dtype = np.dtype(f"{order}{_TIFF_TYPES[number]}{bits // 8}")
+        wanted = math.prod((height, width, dtype.itemsize))
+        data = b""
         for offset, length in zip(tags[273], tags[279], strict=True):
             file.seek(offset)
-            strips.append(file.read(length) if compression == 1 else zlib.decompress(file.read(length)))
-    data = b"".join(strips)
-    dtype = np.dtype(f"{order}{_TIFF_TYPES[number]}{bits // 8}")
-    if len(data) < math.prod((height, width, dtype.itemsize)):
+            packed = file.read(min(length, wanted))
+            # A strip may unpack to far more than the picture needs.
+            data += packed if compression == 1 else zlib.decompressobj().decompress(packed, wanted - len(data))
+            if len(data) >= wanted:
+                break
+    if len(data) < wanted:
         raise DepthError(f"{told}: {len(data)} bytes of {height} x {width} numbers; truncated, export it again")
     pixels = np.frombuffer(data, dtype, height * width).reshape(height, width)
     return turned(pixels.astype(dtype.newbyteorder("=")), tags.get(274, 1))

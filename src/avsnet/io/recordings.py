@@ -9,6 +9,7 @@ import numpy as np
 
 from avsnet.errors import AudioError, one_line
 from avsnet.io.containers import read_sound
+from avsnet.io.limits import SECONDS
 from avsnet.io.whole_files import require_bytes
 
 ECHO_SUFFIXES = (".wav", ".flac")
@@ -26,6 +27,7 @@ class Recording:
         waveform: (C, N) float32 in -1..1 as recorded, C = 1 or 2, channel 0 = left.
         sample_rate: hertz.
         path: the file it came from, for messages.
+        remark: what is odd about how it was read; it goes where the echo's other warnings go.
 
     Raises:
         AudioError: not (1 or 2, N) floats, no samples, NaN or infinite, wrongly scaled, or no sample rate.
@@ -34,6 +36,7 @@ class Recording:
     waveform: np.ndarray
     sample_rate: int
     path: str | None = None
+    remark: str | None = None
 
     def __post_init__(self) -> None:
         name = self.path or "echo"
@@ -50,11 +53,11 @@ class Recording:
             raise AudioError(f"{name}: sample rate {self.sample_rate}; give whole hertz, such as 44100")
         with np.errstate(over="ignore"):
             waveform = np.ascontiguousarray(given, dtype=np.float32)
-        if not np.isfinite(waveform).all():
+        peak = max(float(waveform.max()), -float(waveform.min()))  # NaN if a sample is
+        if not np.isfinite(peak):
             channel, sample = np.argwhere(~np.isfinite(waveform))[0]
             value = waveform[channel, sample]
             raise AudioError(f"{name}: sample {sample} of channel {channel} is {value}; record or export it again")
-        peak = float(np.abs(waveform).max())
         if peak > LARGEST_PEAK:
             raise AudioError(
                 f"{name}: wrongly scaled: float samples must lie in -1..1, but the peak is {peak:g}; "
@@ -72,7 +75,7 @@ def read_wav(path: str | Path) -> Recording:
             never filled in the length, or wrote into a pipe, is read to its end.
 
     Returns:
-        The recording, (1, N) or (2, N).
+        The recording, (1, N) or (2, N); of one that is longer than `avsnet.io.limits.SECONDS` the head.
 
     Raises:
         AudioError: the file is missing, empty, no sound, cut short, has more than two channels, or holds samples that
@@ -81,8 +84,9 @@ def read_wav(path: str | Path) -> Recording:
     path = Path(path)
     require_bytes(path, AudioError, "recording")
     try:
-        waveform, sample_rate = read_sound(path)
+        waveform, sample_rate, seconds = read_sound(path)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         reason = one_line(getattr(error, "error_string", error)).rstrip(".") or "damaged"
         raise AudioError(f"{path}: cannot be read as sound ({reason}); give a whole WAV file") from None
-    return Recording(waveform, sample_rate, str(path))
+    told = f"a long recording, of which the first {seconds or 0.0:.0f} s were read; {SECONDS.variable} sets that"
+    return Recording(waveform, sample_rate, str(path), None if seconds is None else told)

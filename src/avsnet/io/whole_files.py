@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from avsnet.errors import AvsnetError, OutputError, one_line
+
+WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
+"""What libraries raise on a full disk: soundfile and torch a RuntimeError, safetensors an error of its own."""
 
 
 @contextmanager
@@ -32,14 +37,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             raise OutputError(f"{path}: is a folder or a device; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        sync(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from None
+    except WRITE_ERRORS as error:
+        raise cannot_write(path, error) from None
     finally:
         # After a refused parent the unlink fails as well; the first error is the one to report.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have the system put a file, or all files of a folder, on the disk, so that a name never stands for less."""
+    for part in path.rglob("*") if path.is_dir() else [path]:
+        if part.is_file():
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def cannot_write(path: str | Path, error: Exception) -> OutputError:
+    """The error for a place that cannot be written, whatever library failed on it."""
+    reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or one_line(error)
+    return OutputError(f"{path}: cannot be written ({reason}); make room, or choose another place")
 
 
 def require_bytes(path: Path, error: type[AvsnetError], noun: str) -> None:
