@@ -70,3 +70,21 @@ def test_a_shift_is_a_slice_with_silence_round_it():
     for start in (-12, -3, 0, 4, 12):
         wanted = np.pad(waveform, ((0, 0), (20, 20)))[:, 20 + start : 26 + start]
         np.testing.assert_array_equal(shifted(waveform, np.array(start), 6), wanted)
+
+
+@pytest.mark.parametrize("start", [-3, 0, 1, 4])
+def test_a_shift_keeps_every_sample_up_to_the_last(start):
+    waveform = np.random.default_rng(0).normal(size=(2, 9))
+    placed = shifted(waveform, np.array(start), 9 - start)
+    expected = waveform[:, start:] if start >= 0 else np.pad(waveform, ((0, 0), (-start, 0)))
+    assert np.array_equal(placed, expected)
+    assert torch.equal(shifted(torch.from_numpy(waveform), torch.tensor(start), 9 - start), torch.from_numpy(expected))
+
+
+def test_alignment_moves_the_last_sample_as_well():
+    waveform = np.zeros((2, 2000))
+    waveform[:, 400 : 400 + len(sweep())] = 0.5 * sweep()
+    waveform[:, -1] = 0.125
+    start = direct_sound(waveform)
+    assert align_direct(waveform, start + 10, samples=2010)[0, -1] == 0.125
+    assert align_direct(waveform, start - 10)[0, -11] == 0.125

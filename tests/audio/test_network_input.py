@@ -86,6 +86,13 @@ def test_a_recorders_gain_does_not_matter_once_the_amplitude_is_normalised(ampli
     )
 
 
+def test_the_gain_is_that_of_the_magnitudes_before_they_are_compressed():
+    waveform = torch.from_numpy(recording())[None]
+    plain, _ = hear(waveform, SAMPLE_RATE, AudioSettings())
+    loud, _ = hear(waveform, SAMPLE_RATE, AudioSettings(gain=300.0))
+    torch.testing.assert_close(loud, torch.log1p(300.0 * torch.expm1(plain)), rtol=1e-4, atol=1e-4)
+
+
 def test_the_ears_keep_their_ratio():
     waveform = torch.from_numpy(recording())[None] * torch.tensor([1.0, 0.25])[:, None]
     for amplitude in ("none", "rms", "direct"):
@@ -144,7 +151,14 @@ def test_what_is_no_recording_is_refused(waveform, rate, wanted):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"amplitude": "peak"}, {"resize": "256"}, {"sample_rate": 10}, {"align_to": 9000}, {"compression": "db"}],
+    [
+        {"amplitude": "peak"},
+        {"resize": "256"},
+        {"sample_rate": 10},
+        {"align_to": 9000},
+        {"compression": "db"},
+        {"gain": 0.0},
+    ],
 )
 def test_settings_outside_what_they_allow_are_named(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):

@@ -44,3 +44,8 @@ def test_as_recorded_nothing_is_changed():
 def test_what_is_no_sample_or_would_be_cut_off_is_refused(options, name):
     with pytest.raises(OptionError, match=f"^{name}: "):
         RangeAxis(**options)
+
+
+def test_one_sample_is_a_recording_and_sample_0_a_place():
+    assert RangeAxis(1, None).place(np.ones((2, 5))).shape == (2, 1)
+    assert RangeAxis(2, 0).place(np.arange(10.0).reshape(2, 5), 3).tolist() == [[3.0, 4.0], [8.0, 9.0]]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.fft
-from scipy.signal import chirp
+
+from avsnet.errors import OptionError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +43,37 @@ def sweep(
     (132,)
     """
     time = np.arange(round(duration * sample_rate)) / sample_rate
-    return chirp(time, f0=low, t1=duration, f1=high, method="linear")
+    return np.cos(2.0 * np.pi * (low * time + 0.5 * (high - low) / duration * time * time))
+
+
+def chirp_train(
+    played: np.ndarray, sample_rate: int, count: int = 1, pause: float = 0.5, lead: float = 0.3, level: float = 0.5
+) -> np.ndarray:
+    """A chirp as it is played: silence, then the chirp so many times, each followed by a pause.
+
+    Args:
+        played: (M,) one chirp, peak about 1.
+        sample_rate: hertz.
+        count: how many.
+        pause: seconds from the end of one to the start of the next, and after the last.
+        lead: seconds of silence before the first: many speakers sleep, and wake up late.
+        level: of its peak, full scale being 1.
+
+    Returns:
+        (N,) float32.
+
+    Raises:
+        OptionError: a number outside what makes sense.
+
+    >>> len(chirp_train(sweep(), 44_100, count=2, pause=0.5, lead=0.3))  # 0.3 + 2 * (0.003 + 0.5) seconds
+    57594
+    """
+    limits = {"count": (count, 1, 1000), "pause": (pause, 0.05, 60.0), "level": (level, 0.001, 1.0)}
+    for name, (value, low, high) in limits.items():
+        if not low <= value <= high:
+            raise OptionError(f"{name}: found {value:g}, wanted {low:g} to {high:g}")
+    one = np.concatenate([level * played / np.abs(played).max(), np.zeros(round(pause * sample_rate))])
+    return np.concatenate([np.zeros(round(lead * sample_rate)), np.tile(one, count)]).astype(np.float32)
 
 
 def matched_filter(waveform: Array, template: Array) -> Array:
@@ -63,6 +94,14 @@ def matched_filter(waveform: Array, template: Array) -> Array:
     # Keeping only the positive frequencies, doubled, is the Hilbert transform's analytic signal.
     spectrum[..., 1 : (length + 1) // 2] *= 2.0
     return fft.ifft(spectrum, length)[..., :samples]
+
+
+def analytic(signal: np.ndarray) -> np.ndarray:
+    """(N,) complex, whose real part is the (N,) signal and whose magnitude its envelope (Hilbert transform)."""
+    spectrum = scipy.fft.fft(signal)
+    spectrum[1 : (len(signal) + 1) // 2] *= 2.0
+    spectrum[len(signal) // 2 + 1 :] = 0.0
+    return scipy.fft.ifft(spectrum)
 
 
 def _transforms(array: Any) -> Any:

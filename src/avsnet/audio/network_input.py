@@ -24,8 +24,8 @@ AMPLITUDES = ("none", "rms", "direct")
 RESIZES = ("none", "rgb")
 """Whether a spectrogram keeps its own size or gets that of the picture, as in the paper."""
 
-_RMS = 0.1
-_MIN_AFTER_DIRECT = 0.010  # seconds: an echo from 1.7 m
+RMS = 0.1
+MIN_AFTER_DIRECT = 0.010  # seconds: an echo from 1.7 m
 _MIN_RATE, _MAX_RATE = 4_000, 384_000
 
 
@@ -43,6 +43,8 @@ class AudioSettings:
         hop_length: samples.
         compression: "none" or "log1p".
         resize: one of `RESIZES`.
+        gain: times which the recording is taken after that, before its spectrogram: log1p compresses what is above
+            1 / gain, such as the direct sound, and leaves what is below, such as far echoes, as it is.
         centre: whether each ear's mean is taken away first: a microphone's offset is no sound.
 
     Raises:
@@ -59,6 +61,7 @@ class AudioSettings:
     compression: str = "log1p"
     resize: str = "none"
     centre: bool = True
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         for name, known in (("amplitude", AMPLITUDES), ("resize", RESIZES)):
@@ -68,6 +71,8 @@ class AudioSettings:
             raise OptionError(f"sample_rate: found {self.sample_rate}, wanted {_MIN_RATE} to {_MAX_RATE} hertz")
         if self.align_to is not None and not 0 <= self.align_to < self.samples:
             raise OptionError(f"align_to: found {self.align_to}, wanted None or a sample below {self.samples}")
+        if not 0.0 < self.gain < float("inf"):
+            raise OptionError(f"gain: found {self.gain}, wanted a positive number")
         self.spectrogram()
 
     def spectrogram(self, size: tuple[int, int] | None = None) -> SpectrogramSettings:
@@ -107,12 +112,12 @@ def hear(
     waveform = waveform.float()
     if settings.centre:
         waveform = waveform - waveform.mean(dim=-1, keepdim=True)
-    waveform = _resampled(waveform, sample_rate, settings.sample_rate)
+    waveform = resampled(waveform, sample_rate, settings.sample_rate)
     heard = torch.isfinite(waveform).all(dim=-1).all(dim=-1) & (waveform.abs().amax(dim=(1, 2)) >= SILENCE)
     waveform = torch.where(heard[:, None, None], waveform, 0.0)
     if settings.align_to is not None or settings.amplitude == "direct":
         direct, strength, found = direct_sounds(waveform, settings.sample_rate)
-        heard &= found & (waveform.shape[-1] - direct >= _MIN_AFTER_DIRECT * settings.sample_rate)
+        heard &= found & (waveform.shape[-1] - direct >= MIN_AFTER_DIRECT * settings.sample_rate)
         if settings.align_to is not None:
             waveform = shifted(waveform, direct - settings.align_to, settings.samples)
         if settings.amplitude == "direct":
@@ -120,11 +125,11 @@ def hear(
     waveform = F.pad(waveform, (0, settings.samples - waveform.shape[-1]))  # a negative padding cuts
     if settings.amplitude == "rms":
         rms = waveform.square().mean(dim=(1, 2), keepdim=True).sqrt()
-        waveform = _RMS * waveform / rms.clamp_min(SILENCE)
-    return settings.spectrogram(size)(torch.where(heard[:, None, None], waveform, 0.0)), heard
+        waveform = RMS * waveform / rms.clamp_min(SILENCE)
+    return settings.spectrogram(size)(settings.gain * torch.where(heard[:, None, None], waveform, 0.0)), heard
 
 
-def _resampled(waveform: Tensor, sample_rate: int | Tensor, wanted: int) -> Tensor:
+def resampled(waveform: Tensor, sample_rate: int | Tensor, wanted: int) -> Tensor:
     """Rows at `wanted` hertz; shorter ones are padded with zeros."""
     rates = [int(rate) for rate in torch.as_tensor(sample_rate).reshape(-1).tolist()]
     rates = rates * len(waveform) if len(rates) == 1 else rates

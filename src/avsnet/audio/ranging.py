@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.recording import Echo, listen
@@ -131,13 +130,28 @@ def _reflections(
 ) -> tuple[Reflection, ...]:
     """The peaks of the energy heard that stand out of the background, nearest first."""
     cells = max(1, int(delay[-1] * 20_000))  # independent values: bandwidth times duration
-    peaks = find_peaks(heard, distance=round(0.03 / RANGE_STEP))[0]
+    peaks = _peaks(heard, round(0.03 / RANGE_STEP))
     chance = (-np.expm1(-heard[peaks] / background[peaks])) ** cells
     return tuple(
         Reflection(float(ranges[at]), float(delay[at]), float(10 * np.log10(heard[at])), float(confidence))
         for at, confidence in zip(peaks, chance, strict=True)
         if confidence >= _MIN_CONFIDENCE
     )
+
+
+def _peaks(values: np.ndarray, apart: int) -> np.ndarray:
+    """Where values are higher than on both sides, of those less than `apart` from each other the highest."""
+    steps = np.diff(values)
+    changes = np.flatnonzero(steps)
+    top = (steps[changes[:-1]] > 0.0) & (steps[changes[1:]] < 0.0)
+    peaks = (changes[:-1][top] + 1 + changes[1:][top]) // 2  # the middle of a plateau
+    kept = np.ones(len(peaks), dtype=bool)
+    for place in np.argsort(values[peaks])[::-1]:
+        if kept[place]:
+            near = slice(max(0, place - apart), place + apart)
+            kept[near] &= np.abs(peaks[near] - peaks[place]) >= apart
+            kept[place] = True
+    return peaks[kept]
 
 
 def _side_lobes(echo: Echo, delay: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ A recording is listened to once; whoever needs its echo (ranging, a network, a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -131,11 +131,14 @@ class Heard:
             AudioError: as `listen`; it names the recording.
         """
         try:
-            return listen(self.recording.waveform, self.recording.sample_rate, self.rig)
+            echo = listen(self.recording.waveform, self.recording.sample_rate, self.rig)
         except EchoError as error:
-            return error
+            return error if self.recording.remark is None else EchoError(f"{error}; {self.recording.remark}")
         except AudioError as error:
             raise AudioError(f"{self.label}: {error}") from None
+        return (
+            echo if self.recording.remark is None else replace(echo, warnings=(*echo.warnings, self.recording.remark))
+        )
 
     def echo(self) -> Echo:
         """The echo, for whoever cannot do without.

@@ -17,6 +17,7 @@ import soxr
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.errors import AudioError, CalibrationError
 from avsnet.io.recordings import read_wav
+from avsnet.io.texts import read_json
 from avsnet.io.whole_files import atomic_path
 
 SPEED_OF_SOUND = 343.0
@@ -120,7 +121,7 @@ class Rig:
         """
         path = Path(path)
         try:
-            entries = json.loads(path.read_text(encoding="utf-8-sig"))
+            entries = read_json(path)
         except (OSError, ValueError) as error:
             raise CalibrationError(f"{path}: cannot be read as JSON ({error})") from None
         if not isinstance(entries, dict) or not {"speaker", "ears"} <= entries.keys():
@@ -136,7 +137,7 @@ class Rig:
                 origin=_origin(entries.get("origin", "known")),
                 template=_template(entries, path.parent),
             )
-        except (TypeError, ValueError, AudioError, CalibrationError) as error:
+        except (TypeError, ValueError, OverflowError, AudioError, CalibrationError) as error:
             raise CalibrationError(f"{path}: {error}") from None
 
     def to_json(self, path: str | Path) -> None:
