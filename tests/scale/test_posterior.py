@@ -53,3 +53,17 @@ def test_the_second_scale_is_the_best_one_that_is_a_different_answer():
 def test_what_is_no_distribution_is_refused(grid, probability):
     with pytest.raises(ValueError, match="wanted"):
         ScalePosterior(np.array(grid), np.array(probability))
+
+
+def test_a_product_stands_on_the_finer_grid_over_what_both_allow():
+    fine = ScalePosterior(np.linspace(-1.0, 0.5, 301), np.ones(301))
+    coarse = ScalePosterior(np.linspace(-0.5, 1.0, 16), np.ones(16))
+    for both in (fine.product(coarse), coarse.product(fine)):
+        assert both.step == pytest.approx(0.005)
+        assert (both.log_scale[0], both.log_scale[-1]) == pytest.approx((-0.5, 0.5), abs=1e-9)
+
+
+@pytest.mark.parametrize("grid", [[0.0, 0.0, 0.0], [0.0, -1.0, -2.0], [0.0], [[0.0, 1.0]], [0.0, 1.0, 3.0]])
+def test_a_grid_that_does_not_rise_evenly_is_refused(grid):
+    with pytest.raises(ValueError, match="rise evenly"):
+        ScalePosterior(np.array(grid), np.ones(np.shape(grid)))

@@ -3,6 +3,7 @@
 import csv
 import re
 import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from avsnet.audio.rig import Rig
 from avsnet.errors import DepthError, EchoError
 from avsnet.geometry import intrinsics_from_fov, pixel_rays
 from avsnet.metrics import depth_metrics, valid_depth
-from avsnet.scale.ranging import posterior_from_echo
+from avsnet.scale.posterior import ScalePosterior
+from avsnet.scale.ranging import EchoScale, posterior_from_echo
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -366,3 +368,16 @@ def test_on_the_real_recording_ranging_with_the_default_camera_and_rig_keeps_its
     with (ROOT / "results" / "real_recording.csv").open(newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["row"].startswith("ranging, default"))
     assert found.posterior.scale == pytest.approx(float(row["scale"]), rel=0.01)  # the committed table is this rule's
+
+
+def test_an_answer_a_third_away_is_another_answer():
+    grid = np.linspace(-2.0, 2.0, 801)
+    first = np.exp(-0.5 * ((grid - 0.5) / 0.02) ** 2)
+    for apart, ambiguous in ((0.25, False), (0.36, True), (-0.36, True), (0.8, True)):
+        second = 0.9 * np.exp(-0.5 * ((grid - 0.5 - apart) / 0.02) ** 2)
+        posterior = ScalePosterior(grid, first + second)
+        evidence = SimpleNamespace(posterior=posterior)
+        scale, share = EchoScale.second.func(evidence)
+        assert (share > 0.7) is ambiguous
+        if ambiguous:
+            assert np.log(scale) == pytest.approx(0.5 + apart, abs=0.03)

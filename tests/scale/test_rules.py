@@ -347,3 +347,21 @@ def test_a_fifth_of_the_pixels_gone_wrong_moves_the_robust_fit_less_than_the_pla
     errors = [np.median(np.abs(np.log(np.maximum(depth, 1e-3) / reference[:, 3:]))) for depth in (plain, robust)]
     assert errors[1] < 0.5 * errors[0]
     assert errors[1] < 0.2
+
+
+def test_a_map_of_zeros_is_flat_and_gives_no_scale():
+    with pytest.raises(DepthError, match="flat"):
+        METHODS["affine"].fit(np.zeros(50), np.linspace(1.0, 2.0, 50))
+
+
+def test_a_mask_takes_pixels_away_and_never_brings_unknown_ones_back():
+    random = np.random.default_rng(3)
+    relative = random.uniform(0.2, 1.0, (12, 16))
+    reference = (2.5 * relative).astype(np.float32)
+    relative[:2], reference[2:5] = np.nan, 0.0
+    reference[5:7] = np.inf
+    for method in METHODS:
+        without = scale_depth(relative, reference, kind="relative_depth", method=method)
+        everything = np.ones((12, 16), bool)
+        masked = scale_depth(relative, reference, kind="relative_depth", method=method, valid=everything)
+        assert masked.scale == without.scale == pytest.approx(2.5, rel=1e-6)

@@ -19,10 +19,10 @@ from avsnet.models import packaged
 from avsnet.models.info import ModelInfo
 from avsnet.reproduce.run import reproduce
 from avsnet.reproduce.table_rows import Cast
-from avsnet.scale.own import OwnScale
 from avsnet.scale.posterior import ScalePosterior
 from avsnet.scale.rules import ScaledDepth
-from avsnet.scale.sources import NETWORK, SOURCES, Found, Scene, Source, automatic, choose, ear, ear_and_network
+from avsnet.scale.scene import Found, Scene
+from avsnet.scale.sources import NETWORK, SOURCES, Source, automatic, choose, ear, everything
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -65,7 +65,7 @@ def test_a_source_that_is_added_reaches_the_command_line(toy, room, tmp_path, ca
     asked = ["--scale-from", "two_metres", "--echo", str(room / "room.wav"), "--out", str(tmp_path)]
     assert cli.main(["predict", str(room / "room.png"), *asked]) == 0
     assert cli.main(["scale", str(room / "map.npy"), "--kind", "relative_depth", *asked]) == 0
-    assert capsys.readouterr().out.count("median depth 2 m, scale ") == 2
+    assert capsys.readouterr().out.count("median depth 2 m (90 %: ") == 2
     for name in ("room", "map"):
         with np.load(tmp_path / f"{name}_depth.npz") as entries:
             assert np.median(entries["depth"][entries["valid"]]) == pytest.approx(2.0, rel=1e-3)
@@ -90,20 +90,19 @@ def test_auto_keeps_metres_that_a_model_has_heard_and_asks_the_ear_for_others():
     assert automatic(avsnet, True).source is automatic(avsnet, False).source is none
     assert automatic(metric, False).source is none  # a metric model's own metres are no worse than a stranger's
     assert automatic(net("metric_depth", hears=True), True).source is none
-    for model in (net(), metric, net("disparity")):
-        assert automatic(model, True).source.find is ear_and_network
-    # What the ear cannot do: see without an echo, set a shift, follow a rule for two maps.
+    for model in (net(), metric, net("disparity"), net("affine_disparity")):
+        assert automatic(model, True).source.find is everything
+    # What the ear cannot do: see without an echo, follow a rule for two maps.
     assert automatic(net(), False).network == packaged.V
-    assert automatic(net("affine_disparity"), True).network == packaged.AV
     assert automatic(net(), True, "mean").network == packaged.AV
 
 
-def scene_of(kind="relative_depth", *, heard=True, unit=1.0, **options):
+def scene_of(kind="relative_depth", *, heard=True, unit=1.0, network=None, **rules):
     """A furnished room's map, in some unit, with its echo or a silent recording."""
     room = furnished_room("historic", 2)
     _, truth, camera = render(room, 96, 128)
     recorded = echo(room, RIG, seed=2) if heard else np.zeros((2, 8000))
-    return Scene(truth / unit, kind, "net", camera, Heard(Recording(recorded, 44_100), RIG).echo, **options)
+    return Scene(truth / unit, net(kind, **rules), camera, Heard(Recording(recorded, 44_100), RIG).echo, network)
 
 
 def test_the_ear_finds_the_scale_of_a_relative_map():
@@ -116,18 +115,18 @@ def test_the_ear_finds_the_scale_of_a_relative_map():
 
 
 def test_a_metric_model_has_a_say_of_its_own():
-    found = ear(scene_of("metric_depth", unit=1.2, own_scale=OwnScale(spread=0.02)))
+    found = ear(scene_of("metric_depth", unit=1.2, scale_spread=0.02))
     assert found.scaled.scale == pytest.approx(1.0, abs=0.06)
     assert found.origin == "ear and the model's own metres"
 
 
 def test_without_an_echo_to_hear_metres_stay_and_others_get_the_networks():
-    kept = ear_and_network(scene_of("metric_depth", heard=False, own_scale=OwnScale(bias=np.log(1.5))))
+    kept = everything(scene_of("metric_depth", heard=False, scale_bias=float(np.log(1.5))))
     assert kept.scaled.scale == pytest.approx(1.5, rel=0.01) and kept.origin == "the model's own metres"
     assert "the echo was not used" in kept.warnings[0]
     with pytest.raises(EchoError, match="silent"):
         ear(scene_of(heard=False))
-    by_network = ear_and_network(scene_of(heard=False, network=lambda name: np.full((96, 128), 2.0)))
+    by_network = everything(scene_of(heard=False, network=lambda name: np.full((96, 128), 2.0)))
     assert by_network.origin == packaged.AV
     assert float(np.median(by_network.scaled.depth)) == pytest.approx(2.0, rel=1e-3)
 
@@ -135,7 +134,7 @@ def test_without_an_echo_to_hear_metres_stay_and_others_get_the_networks():
 def test_with_an_echo_auto_hears_a_relative_map_beside_the_networks_metres():
     scene = scene_of(unit=3.0)
     metres = 1.3 * scene.depth * 3.0  # 30 % too far
-    found = ear_and_network(replace(scene, network=lambda name: metres))
+    found = everything(replace(scene, network=lambda name: metres))
     assert found.origin == f"ear and {packaged.AV}"
     assert 2.4 < found.scaled.scale < 4.1 and found.posterior is not None
 

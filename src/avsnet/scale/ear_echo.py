@@ -1,17 +1,21 @@
 """What the ear takes from an echo: channels over the logarithm of range, where a room twice as large is a shift.
 
-u = log(path / 2), the path being c (t - t_direct) + the speaker-to-ear path. Every channel is free of the recording's
+u = log(path / 2), the path being c (t - t_direct) + the speaker-to-ear path; or, for surfaces square to one of a few
+directions, u = log(range), the path following from where speaker and ears sit. Every channel is free of the recording's
 level; the rig tells what it knows of itself apart, in four numbers.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.fft import fft, ifft, next_fast_len
 from scipy.ndimage import uniform_filter1d
 
-from avsnet.audio.chirp import SAMPLE_RATE
+from avsnet.audio.chirp import SAMPLE_RATE, sweep
+from avsnet.audio.direct_sound import FIRST_STRONG
 from avsnet.audio.ranging import local_mean
 from avsnet.audio.recording import Echo
+from avsnet.audio.rig import Rig
 
 STEP = 0.015
 """Of all logarithmic grids of the ear."""
@@ -19,7 +23,12 @@ STEP = 0.015
 RANGES = np.arange(-107, 216) * STEP
 """(U,) log of the range in metres: 0.2 to 25 m."""
 
-ECHO_CHANNELS = 7
+_EDGES = np.append(RANGES - STEP / 2, RANGES[-1] + STEP / 2)
+
+DIRECTIONS = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+"""(5, 3) camera axes: right, left, down, up, ahead. A surface square to one is heard at its own range on this axis."""
+
+ECHO_CHANNELS = 17
 RIG_NUMBERS = 4
 
 _SMOOTHING = 0.0001  # seconds
@@ -28,6 +37,16 @@ _BACKGROUND = 0.023  # seconds
 _EARLY = 0.057  # seconds after the direct sound in which the loudest level is sought
 _LOUDEST = 0.99  # quantile of what is heard there
 _LEVELS, _PROMINENCES = (-8.0, 2.0), (-3.0, 4.0)  # logarithms of energy ratios that are told apart
+
+# A direct sound that a housing holds back, or a speaker that looks away, may be softer than the floor's echo. With the
+# sweep's colour taken out its side lobes stay under a seventh of the peak, and the first sound above them counts.
+_BAND = (0.05, 0.95)  # shares of the sweep's energy below the band's ends
+_RECORDED = 1e-5  # of the strongest power, under which a frequency was not recorded
+_SMOOTHED = 500.0  # hertz
+_DAMPING = 0.02  # of the sweep's strongest frequency
+_FIRST, _WIDE = 0.15, 16_000.0  # of the loudest, where the band is so many hertz wide; more where it is narrower
+_QUIET, _OVER_QUIET = 0.25, 6.0  # quantile of what comes before `Echo.direct`, and that many times it: noise does not
+_RISE, _PULSE = 8, 2.0  # samples from the first strong value to its peak, at least; in periods of the bandwidth
 
 
 def echo_channels(echo: Echo) -> np.ndarray:
@@ -40,11 +59,36 @@ def echo_channels(echo: Echo) -> np.ndarray:
         echo: what `listen` heard.
 
     Returns:
-        (7, U) float32: level (mean, maximum within a cell), prominence (mean, maximum), maximum of prominence and
-        of level at the ear that hears less, and 1 where anything can be heard; all 0 elsewhere.
+        (17, U) float32: level (mean, maximum within a cell), prominence (mean, maximum), maximum of prominence and
+        of level at the ear that hears less; level and prominence where a surface square to each of `DIRECTIONS` would
+        be heard by each ear; and 1 where anything can be heard; all 0 elsewhere.
     """
-    energy = uniform_filter1d(np.abs(echo.filtered) ** 2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
-    after = (np.arange(energy.shape[1]) - echo.direct) / SAMPLE_RATE
+    direct = onset(echo)
+    level, prominence = _level_and_prominence(echo, direct)
+    ranges = _Cells(2.0 * np.exp(_EDGES), echo, direct)
+    audible = ranges.audible
+    channels = [
+        _logarithm(ranges.mean(level.mean(axis=0)), _LEVELS),
+        _logarithm(ranges.maximum(level.mean(axis=0)), _LEVELS),
+        _logarithm(ranges.mean(prominence.mean(axis=0)), _PROMINENCES),
+        _logarithm(ranges.maximum(prominence.mean(axis=0)), _PROMINENCES),
+        _logarithm(ranges.maximum(prominence.min(axis=0)), _PROMINENCES),
+        _logarithm(ranges.maximum(level.min(axis=0)), _LEVELS),
+    ]
+    channels = [channel * audible for channel in channels]
+    for direction in DIRECTIONS:
+        mirrors = [_Cells(_mirrored(echo.rig, direction, ear), echo, direct) for ear in echo.ears]
+        there = np.all([one.audible for one in mirrors], axis=0)
+        for values, limits in ((level, _LEVELS), (prominence, _PROMINENCES)):
+            ears = [_logarithm(one.maximum(row), limits) for one, row in zip(mirrors, values, strict=True)]
+            channels.append(np.mean(ears, axis=0) * there)
+    return np.stack([*channels, audible]).astype(np.float32)
+
+
+def _level_and_prominence(echo: Echo, direct: int) -> tuple[np.ndarray, np.ndarray]:
+    """(C, N) energy times path squared, over the loudest such level of the early echo; energy over its local mean."""
+    energy = uniform_filter1d(np.abs(_compressed(echo)) ** 2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
+    after = (np.arange(energy.shape[1]) - direct) / SAMPLE_RATE
     counted = after > _DEAD_TIME
     path = np.maximum(after, 0.0) * echo.rig.speed_of_sound + _direct_path(echo)
     width = round(_BACKGROUND * SAMPLE_RATE)
@@ -52,21 +96,44 @@ def echo_channels(echo: Echo) -> np.ndarray:
     level = energy * path**2
     early = level[:, counted & (after < _EARLY)]
     level /= np.maximum(np.quantile(early, _LOUDEST, axis=1, keepdims=True), 1e-30)
-    prominence = energy / background
-    cells = _Cells(2.0 * np.exp(RANGES), echo.direct, _direct_path(echo), echo.rig.speed_of_sound)
-    channels = np.stack(
-        [
-            _logarithm(cells.mean(level.mean(axis=0)), _LEVELS),
-            _logarithm(cells.maximum(level.mean(axis=0)), _LEVELS),
-            _logarithm(cells.mean(prominence.mean(axis=0)), _PROMINENCES),
-            _logarithm(cells.maximum(prominence.mean(axis=0)), _PROMINENCES),
-            _logarithm(cells.maximum(prominence.min(axis=0)), _PROMINENCES),
-            _logarithm(cells.maximum(level.min(axis=0)), _LEVELS),
-            np.ones(len(RANGES)),
-        ]
-    )
-    heard = (cells.first > echo.direct + _DEAD_TIME * SAMPLE_RATE) & (cells.last < energy.shape[1] - 1)
-    return (channels * heard).astype(np.float32)
+    # Before the direct sound nothing is counted: a background of 0 there would swamp the sums over cells.
+    return level, np.where(counted, energy / background, 0.0)
+
+
+def _compressed(echo: Echo) -> np.ndarray:
+    """(C, N) complex: the matched filter's answer, as it were if the default sweep had been played."""
+    if echo.rig.template is None:
+        return echo.filtered
+    default, played = sweep(), echo.rig.emitted
+    samples = echo.waveform.shape[1]
+    length = next_fast_len(samples + len(played) + len(default))
+    heard, power = fft(echo.waveform, length), np.abs(fft(played, length)) ** 2
+    wanted = np.abs(fft(default, length)) ** 2 / (power + _DAMPING * power.max())
+    wanted[(length + 1) // 2 :] = 0.0  # negative frequencies: the answer is analytic
+    return ifft(heard * fft(played, length).conj() * wanted)[:, :samples]
+
+
+def onset(echo: Echo) -> int:
+    """The sample of the direct sound, also where it is far softer than the first echoes: never after `echo.direct`."""
+    near = echo.waveform[:, : echo.direct + round(_EARLY * SAMPLE_RATE)]
+    length = next_fast_len(near.shape[1] + 2 * len(echo.rig.emitted))
+    hertz = SAMPLE_RATE / length
+    played = fft(echo.rig.emitted, length)
+    power = np.abs(played) ** 2
+    answers = fft(near, length) * played.conj() / (power + _DAMPING * power.max())
+    low, high = np.searchsorted(np.cumsum(power[: length // 2]), np.array(_BAND) * power[: length // 2].sum())
+    recorded = uniform_filter1d((np.abs(answers[:, low:high]) ** 2).sum(axis=0), max(1, round(_SMOOTHED / hertz)))
+    high = low + max(2, int(np.flatnonzero(recorded >= _RECORDED * recorded.max())[-1]))
+    width = (high - low) * hertz
+    band = np.zeros(length)
+    band[low:high] = np.sin(np.pi * np.arange(high - low) / (high - low)) ** 2
+    loudness = np.sqrt((np.abs(ifft(answers * band)[:, : near.shape[1]]) ** 2).mean(axis=0))
+    before = loudness[: max(1, echo.direct)]
+    share = float(np.clip(_FIRST * _WIDE / width, _FIRST, FIRST_STRONG))
+    enough = max(share * loudness.max(), _OVER_QUIET * float(np.quantile(before, _QUIET)))
+    first = int((loudness >= enough).argmax()) if (loudness >= enough).any() else echo.direct
+    rise = max(_RISE, round(_PULSE * SAMPLE_RATE / width))
+    return min(first + int(loudness[first : first + rise].argmax()), echo.direct)
 
 
 def rig_numbers(echo: Echo) -> np.ndarray:
@@ -85,46 +152,47 @@ def _direct_path(echo: Echo) -> float:
     return max(float(echo.rig.direct_paths[list(echo.ears)].min()), 0.01)
 
 
+def _mirrored(rig: Rig, direction: np.ndarray, ear: int) -> np.ndarray:
+    """(U + 1,) metres from the speaker by a surface square to a direction to one ear, at the edges of all ranges."""
+    speaker, place = np.array(rig.speaker), np.array(rig.ears[ear])
+    nearer = float((speaker + place) @ direction)
+    across = np.linalg.norm((speaker - place) - ((speaker - place) @ direction) * direction)
+    return np.hypot(across, np.maximum(2.0 * np.exp(_EDGES) - nearer, 0.0))
+
+
 class _Cells:
     """Cells of log range on a recording's samples.
 
     Args:
-        paths: (U,) metres at the middle of each cell.
+        paths: (U + 1,) metres at the cells' edges.
+        echo: the recording.
         direct: sample of the direct sound.
-        direct_path: metres.
-        speed_of_sound: metres per second.
     """
 
-    def __init__(self, paths: np.ndarray, direct: int, direct_path: float, speed_of_sound: float) -> None:
-        half = np.exp(STEP / 2)
-        self.first, self.last = (
-            direct + (paths * side - direct_path) / speed_of_sound * SAMPLE_RATE for side in (1.0 / half, half)
-        )
+    def __init__(self, paths: np.ndarray, echo: Echo, direct: int) -> None:
+        samples = echo.waveform.shape[1]
+        edges = direct + (paths - _direct_path(echo)) / echo.rig.speed_of_sound * SAMPLE_RATE
+        self.audible = (edges[:-1] > direct + _DEAD_TIME * SAMPLE_RATE) & (edges[1:] < samples - 1)
+        edges = np.clip(edges, 0.0, samples - 1.0)
+        self._width = np.maximum(np.diff(edges), 1e-9)
+        self._whole = np.minimum(edges.astype(int), samples - 2)
+        self._part = edges - self._whole
+        first, last = np.ceil(edges[:-1]).astype(int), np.floor(edges[1:]).astype(int)
+        self._some = last >= first  # that hold a sample
+        self._bounds = np.stack([first, np.minimum(last + 1, samples - 1)], axis=1)[self._some].ravel()
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """(U,) mean of (N,) values, taken as linear between samples, within each cell."""
         below = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
-        samples = np.arange(len(values))
-        first, last = (np.clip(side, 0.0, len(values) - 1.0) for side in (self.first, self.last))
-        area = _integral(last, samples, values, below) - _integral(first, samples, values, below)
-        return area / np.maximum(last - first, 1e-9)
+        value, slope = values[self._whole], values[self._whole + 1] - values[self._whole]
+        return np.diff(below[self._whole] + self._part * (value + 0.5 * self._part * slope)) / self._width
 
     def maximum(self, values: np.ndarray) -> np.ndarray:
         """(U,) the largest of a cell's mean and of the samples in it."""
-        first = np.clip(np.ceil(self.first), 0, len(values) - 1).astype(int)
-        last = np.clip(np.floor(self.last), 0, len(values) - 1).astype(int)
         found = self.mean(values)
-        some = last >= first
-        bounds = np.stack([first[some], np.minimum(last[some] + 1, len(values) - 1)], axis=1).ravel()
-        found[some] = np.maximum(found[some], np.maximum.reduceat(values, bounds)[::2])
+        largest = np.maximum.reduceat(values, self._bounds)[::2]
+        found[self._some] = np.maximum(found[self._some], largest)
         return found
-
-
-def _integral(at: np.ndarray, samples: np.ndarray, values: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Integral of the line through the values from the first sample to fractional ones."""
-    whole = np.floor(at).astype(int)
-    part = at - whole
-    return below[whole] + part * 0.5 * (values[whole] + np.interp(at, samples, values))
 
 
 def _logarithm(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

@@ -11,12 +11,12 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from avsnet.geometry import unproject
-from avsnet.scale.ear_echo import STEP
+from avsnet.scale.ear_echo import DIRECTIONS, STEP
 
 DISTANCES = np.arange(-215, 167) * STEP
 """(V,) log of the distance over the median depth: 0.04 to 12."""
 
-MAP_CHANNELS = 9
+MAP_CHANNELS = 14
 MAP_NUMBERS = 12
 
 _COLUMNS = 64  # that the map is thinned to
@@ -35,9 +35,10 @@ def map_features(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -
         intrinsics: (3, 3) pixels of this map.
 
     Returns:
-        (9, V) float32 square roots of densities of solid angle: over the distance along the ray, all and where it is
+        (14, V) float32 square roots of densities of solid angle: over the distance along the ray, all and where it is
         met squarely; over the tangent plane's, all, and for small and large tangent planes those met rather squarely;
-        of the large planes those whose foot is seen, outside the picture, hidden, or open.
+        of the large planes those whose foot is seen, outside the picture, hidden, or open, and those that face each of
+        `DIRECTIONS`.
         (12,) float32: quantiles of log depth, share known, field of view, floor, ceiling, lower and upper third.
     """
     depth, valid, camera = _thinned(depth, valid, intrinsics)
@@ -53,7 +54,7 @@ def map_features(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -
     ]
     near, far = ((1.0 / size, angle * weight) for _, size, weight in (small, large))
     foot = _feet(large[0] / large[1][..., None] ** 2, depth, valid, camera)
-    squarely = far[1] * incidence[1] ** 2
+    squarely, normals = far[1] * incidence[1] ** 2, large[0] / large[1][..., None]
     channels = [
         _density(ranges, angle),
         _density(ranges, near[1] * incidence[0] ** 16),
@@ -61,8 +62,9 @@ def map_features(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -
         _density(near[0], near[1] * incidence[0] ** 4),
         _density(far[0], far[1] * incidence[1] ** 4),
         *(_density(far[0], squarely * (foot == kind)) for kind in range(4)),
+        *(_density(far[0], squarely * np.maximum(normals @ direction, 0.0) ** 2) for direction in DIRECTIONS),
     ]
-    numbers = _statistics(depth, valid, camera, large[0] / large[1][..., None], *far)
+    numbers = _statistics(depth, valid, camera, normals, *far)
     return np.stack(channels).astype(np.float32), numbers.astype(np.float32)
 
 

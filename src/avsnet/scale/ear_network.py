@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from avsnet.errors import ModelError
+from avsnet.errors import ModelError, one_line
 from avsnet.scale.ear_echo import ECHO_CHANNELS, RANGES, RIG_NUMBERS, STEP
 from avsnet.scale.ear_map import DISTANCES, MAP_CHANNELS, MAP_NUMBERS
 
@@ -26,8 +26,8 @@ LOG_MEDIANS = np.arange(-107, 201) * STEP
 """(M,) log of the map's median depth in metres: 0.2 to 20 m."""
 
 _WIDTH, _CURVES = 28, 16
-_LENGTH = 720  # of the Fourier transforms, at least U + V
-_OFFSET = round((LOG_MEDIANS[0] + DISTANCES[0] - RANGES[0]) / STEP)  # of the first shift, in cells
+LENGTH = 720
+"""Of the Fourier transforms, at least U + V."""
 
 
 class EarNetwork(nn.Module):
@@ -52,22 +52,23 @@ class EarNetwork(nn.Module):
         self.matched = nn.Parameter(torch.tensor(0.9), requires_grad=False)  # chance that an echo is the map's own
 
     def heard(self, channels: Tensor, rig: Tensor) -> Tensor:
-        """(B, C + 1, U) features of (B, 7, U) echo channels and (B, 4) what the rig knows; the last is audibility."""
+        """(B, C + 1, U) features of (B, 17, U) echo channels and (B, 4) what the rig knows; the last is audibility."""
         audible = channels[:, -1:]
         first = self.echo_first(channels) + self.rig(rig)[..., None]
         return torch.cat([self.echo_rest(nn.functional.gelu(first)) * audible, audible], dim=1)
 
     def seen(self, channels: Tensor) -> Tensor:
-        """(B, C + 1, V) features of (B, 9, V) map channels; the last is where the map's pixels are."""
+        """(B, C + 1, V) features of (B, 14, V) map channels; the last is where the map's pixels are."""
         there = channels[:, :1] ** 2 * STEP  # the density, whose sum is 1
         return torch.cat([self.map(channels) / DISTANCES.size**0.5, there], dim=1)
 
     def log_likelihood(self, heard: Tensor, seen: Tensor) -> Tensor:
         """(B, M) log of the echo's likelihood over that of an unrelated echo."""
-        spectrum = torch.fft.rfft(heard, _LENGTH) * torch.fft.rfft(seen, _LENGTH).conj()
-        curves = torch.fft.irfft(spectrum, _LENGTH)
-        shifts = (torch.arange(LOG_MEDIANS.size, device=curves.device) + _OFFSET) % _LENGTH
-        return self.head(curves[..., shifts])[:, 0]
+        heard, seen = heard.float(), seen.float()  # transforms need it where training is in mixed precision
+        spectrum = torch.fft.rfft(heard, LENGTH) * torch.fft.rfft(seen, LENGTH).conj()
+        curves = torch.fft.irfft(spectrum, LENGTH)
+        shifts = (torch.arange(LOG_MEDIANS.size, device=curves.device) + offset()) % LENGTH
+        return self.head(curves[..., shifts])[:, 0].float()
 
     def tempered(self, likelihood: Tensor, power: float = 1.0, matched: float | None = None) -> Tensor:
         """The log likelihood ratio of an echo that may be unrelated: never far below the chance of that.
@@ -104,9 +105,14 @@ class EarNetwork(nn.Module):
         network = cls()
         try:
             network.load_state_dict(load_file(_weights(folder)))
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelError(f"{folder}: no weights of the ear ({str(error).splitlines()[0]})") from None
+        except Exception as error:  # safetensors and torch raise nearly anything on a damaged file
+            raise ModelError(f"{folder}: no weights of the ear ({one_line(error)[:200]})") from None
         return network.eval()
+
+
+def offset() -> int:
+    """The first shift, in cells: by it what lies at one median depth in the map meets what lies there in the echo."""
+    return round((LOG_MEDIANS[0] + DISTANCES[0] - RANGES[0]) / STEP)
 
 
 def _weights(folder: str | Path) -> Path:

@@ -77,6 +77,11 @@ class ScalePosterior:
         return float(np.exp(self.log_scale[self.mode]))
 
     @property
+    def median(self) -> float:
+        """The scale that is as probably too large as too small, metres per unit."""
+        return self.interval(0.0)[0]
+
+    @property
     def confidence(self) -> float:
         """Probability that the scale lies within 15 % of the most probable one."""
         near = np.abs(self.log_scale - self.log_scale[self.mode]) < PEAK - self.step / 4  # rounding decides nothing

@@ -3,18 +3,21 @@
 Source: the paper, stage two: M = R * median(Mp) / median(R), with R the depth of a relative model and Mp the
 pseudo-dense metric depth of AVS-Net. The medians are those of *depth*, so disparity is inverted first, and
 only here. Maps with an open shift take the least-squares fit that MiDaS is evaluated with (Ranftl et al. 2020): scale
-and shift of the map in its own space, which for a disparity is inverse depth.
+and shift of the map in its own space, which for a disparity is inverse depth. Rules finer than a scale and a shift are
+in `avsnet.scale.finer`; the table of all is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from avsnet.errors import DepthError, OptionError
 from avsnet.models.info import OUTPUT_KINDS
+from avsnet.scale.finer import Bent, grid, histogram, log_affine, shrunk_grid
 
 _FEWEST = 3  # pixels for scale and shift: two always fit exactly, and so prove nothing
 _CONSTANT = 1e-6  # deviation over mean absolute value from which a map is flat: float32 knows no more digits
@@ -31,15 +34,18 @@ class ScaledDepth:
     In the space `"depth"`: depth = scale * R + shift, with R the relative depth (of a disparity: its inverse) and the
     shift in metres. In the space `"inverse depth"`: 1 / depth = scale * D + shift, with D the disparity and the shift
     in 1 / metres; only rules that find a shift live there, and only for disparities. So where there is no shift,
-    `scale` always is the factor of depth.
+    `scale` always is the factor of depth. In the space `"log depth"`: log depth = log(scale * m) + contrast log(R / m),
+    m the median of R. In the space `"picture"` no few numbers tell the map: each depth, or each place, has a factor of
+    its own, and `scale` is the ratio of the two maps' medians.
 
     Attributes:
         depth: (H, W) float32 metres, 0 = unknown: what was unknown, and what came to lie at or behind the camera.
         scale: the factor.
         shift: what was added after it.
         method: the name in `METHODS` of the rule that these numbers are from.
-        space: `"depth"` or `"inverse depth"`, where scale and shift live.
+        space: `"depth"`, `"inverse depth"`, `"log depth"` or `"picture"`, where scale, shift and contrast live.
         fallback: why `method` is not the rule that was asked for; None if it is.
+        contrast: the power of depth; 1 in all spaces but `"log depth"`.
     """
 
     depth: np.ndarray
@@ -48,6 +54,18 @@ class ScaledDepth:
     method: str
     space: str = "depth"
     fallback: str | None = None
+    contrast: float = 1.0
+
+    @property
+    def factor(self) -> float:
+        """Metres per unit of the map, or of the inverse of a disparity, whatever the space."""
+        return 1.0 / self.scale if self.space == "inverse depth" else self.scale
+
+    def times(self, factor: float) -> ScaledDepth:
+        """The same map, so many times as far away."""
+        moved = 1.0 / factor if self.space == "inverse depth" else factor
+        depth = self.depth * np.float32(factor)
+        return replace(self, depth=depth, scale=self.scale * moved, shift=self.shift * moved)
 
 
 Fit = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
@@ -111,6 +129,21 @@ def scale_mean(relative: np.ndarray, reference: np.ndarray) -> tuple[float, floa
     return float(np.mean(reference) / np.mean(relative)), 0.0
 
 
+def scale_weighted_median(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """The s that makes mean |s * relative - reference| / reference least: the best one factor for abs_rel.
+
+    Args:
+        relative: (P,) positive depth, any unit.
+        reference: (P,) positive metres, the same pixels.
+
+    Returns:
+        scale, shift. The scale is the median of the ratios reference / relative, each weighted by its inverse.
+    """
+    ratio = np.sort(reference / relative)
+    mass = np.cumsum(ratio[0] / ratio)
+    return float(ratio[np.searchsorted(mass, mass[-1] / 2)]), 0.0
+
+
 def scale_robust_least_squares(relative: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
     """`scale_least_squares` by Huber's loss: what is far off counts for its distance, not for its square."""
     return _robust(scale_least_squares, relative, reference)
@@ -171,16 +204,39 @@ class Rule:
     finds_shift: bool = False
 
 
-METHODS: dict[str, Rule] = {
+@dataclass(frozen=True)
+class FinerRule:
+    """How two maps give a third: every kind of map is turned into depth first.
+
+    Attributes:
+        bend: (H, W) float64 depth with NaN where unknown, (H, W) reference in metres, and (H, W) bool, known in both ->
+            the map in metres; one that cannot raises DepthError.
+        space: where the result lives, as in `ScaledDepth`.
+        inverse: False, as for a `Rule` that compares depths, and
+        finds_shift: False: an open shift is found by none.
+    """
+
+    bend: Callable[[np.ndarray, np.ndarray, np.ndarray], Bent]
+    space: str = "picture"
+    inverse: bool = False
+    finds_shift: bool = False
+
+
+METHODS: dict[str, Rule | FinerRule] = {
     "median": Rule(scale_median),
     "mean": Rule(scale_mean),
+    "weighted_median": Rule(scale_weighted_median),
     "least_squares": Rule(scale_least_squares, inverse=True),
     "robust_least_squares": Rule(scale_robust_least_squares, inverse=True),
     "affine": Rule(scale_affine, inverse=True, finds_shift=True),
     "robust_affine": Rule(scale_robust_affine, inverse=True, finds_shift=True),
+    "log_affine": FinerRule(log_affine, "log depth"),
+    "robust_log_affine": FinerRule(partial(log_affine, robust=True), "log depth"),
+    "histogram": FinerRule(histogram),
+    "grid": FinerRule(grid),
+    "shrunk_grid": FinerRule(shrunk_grid),
 }
-"""Each rule by name. One scale, and perhaps one shift, for the whole map: finer rules, which vary over the picture, are
-functions of both maps and get a table of their own beside this one."""
+"""Each rule by name: one scale, and perhaps one shift, for the whole map; or a map that is bent."""
 
 
 def scale_depth(
@@ -193,9 +249,10 @@ def scale_depth(
 ) -> ScaledDepth:
     """Map the depth of one model onto the metres of another.
 
-    The median is that of depth; the fits are made in the space of `kind`: for disparities in inverse depth. An affine
-    fit that cannot be meant (too few pixels, a flat map, a scale that is not positive, more than half of the map at
-    or behind the camera) falls back to the median and says so; a kind whose shift is open has no such way out.
+    The median is that of depth, and finer rules work on depth; the other fits are made in the space of `kind`: for
+    disparities in inverse depth. A fit that cannot be meant (too few pixels, a flat map, a scale or contrast that is
+    not positive, more than half of the map at or behind the camera) falls back to the median and says so; a kind whose
+    shift is open has no such way out.
 
     Args:
         relative: (H, W) what the model gave; its numbers mean `kind`.
@@ -222,7 +279,19 @@ def scale_depth(
     """
     if method not in METHODS:
         raise OptionError(f"method: found {method!r}, wanted one of {', '.join(METHODS)}")
-    rule = METHODS[method]
+    return scale_by(METHODS[method], method, relative, reference, kind=kind, valid=valid)
+
+
+def scale_by(
+    rule: Rule | FinerRule,
+    name: str,
+    relative: np.ndarray,
+    reference: np.ndarray,
+    *,
+    kind: str,
+    valid: np.ndarray | None = None,
+) -> ScaledDepth:
+    """As `scale_depth`, by a rule that need not be in `METHODS`, called `name`."""
     inverse = kind.endswith("disparity") and rule.inverse
     values = _values(relative, kind, rule, inverse)
     metres = as_depth(reference, "metric_depth")
@@ -238,6 +307,8 @@ def scale_depth(
         raise DepthError("no valid pixel: none is finite and positive in both maps")
     target = metres[known].astype(np.float64)
     try:
+        if isinstance(rule, FinerRule):
+            return _bent(rule, name, values, metres.astype(np.float64), known)
         scale, shift = rule.fit(values[known], 1.0 / target if inverse else target)
         depth = as_depth(scale * values + shift, "disparity" if inverse else "metric_depth")
         if rule.finds_shift and (depth > 0.0).sum() <= _SHARE_KEPT * np.isfinite(values).sum():
@@ -247,14 +318,22 @@ def scale_depth(
             raise DepthError(
                 f"{kind}: {error}; without a shift the map has no metres, so give another reference"
             ) from None
-        fallback = f"{method} fell back to the median: {error}"
+        fallback = f"{name} fell back to the median: {error}"
         return replace(scale_depth(relative, reference, kind=kind, valid=valid), fallback=fallback)
     if inverse and not rule.finds_shift:
-        return ScaledDepth(depth, 1.0 / scale, shift, method)
-    return ScaledDepth(depth, scale, shift, method, "inverse depth" if inverse else "depth")
+        return ScaledDepth(depth, 1.0 / scale, shift, name)
+    return ScaledDepth(depth, scale, shift, name, "inverse depth" if inverse else "depth")
 
 
-def _values(relative: np.ndarray, kind: str, rule: Rule, inverse: bool) -> np.ndarray:
+def _bent(rule: FinerRule, name: str, depth: np.ndarray, metres: np.ndarray, known: np.ndarray) -> ScaledDepth:
+    """What a finer rule makes of a map, and the factor between the medians."""
+    bent = rule.bend(depth, metres, known)
+    there = np.isfinite(depth)
+    scale = float(np.median(bent.depth[there]) / np.median(depth[there]))
+    return ScaledDepth(as_depth(bent.depth, "metric_depth"), scale, 0.0, name, space=rule.space, contrast=bent.contrast)
+
+
+def _values(relative: np.ndarray, kind: str, rule: Rule | FinerRule, inverse: bool) -> np.ndarray:
     """float64 numbers of the map in the space of the fit; NaN = unknown."""
     if kind in OUTPUT_KINDS and kind.startswith("affine") and rule.finds_shift:
         # Up to a shift, 0 and negative numbers are as good as any.
@@ -287,8 +366,8 @@ def as_depth(values: np.ndarray, kind: str) -> np.ndarray:
             f"kind: {kind!r} leaves a shift open: a scale is not enough, it needs a rule that finds a shift, such as "
             "affine"
         )
-    depth = np.asarray(values, dtype=np.float64)
     with np.errstate(divide="ignore", over="ignore"):
         # Zero and denormal disparities become infinite, hence unknown.
-        depth = (1.0 / depth if kind == "disparity" else depth).astype(np.float32)
+        depth = 1.0 / np.asarray(values, dtype=np.float64) if kind == "disparity" else np.asarray(values)
+        depth = depth.astype(np.float32, copy=False)
     return np.where(np.isfinite(depth) & (depth > 0.0), depth, np.float32(0.0))

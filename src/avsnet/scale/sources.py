@@ -8,95 +8,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from avsnet.errors import DepthError, EchoError, OptionError
 from avsnet.models import packaged
 from avsnet.models.info import ModelInfo
+from avsnet.scale.ear_shape import scale_and_contrast
+from avsnet.scale.ear_shift import scale_and_shift
+from avsnet.scale.factor import nearest_factor
 from avsnet.scale.known import known_distance, known_pixel, known_scale
-from avsnet.scale.own import OwnScale
+from avsnet.scale.own import own_scale_of
 from avsnet.scale.posterior import ScalePosterior
 from avsnet.scale.ranging import EchoEvidence, posterior_from_echo
-from avsnet.scale.rules import METHODS, ScaledDepth, as_depth, scale_depth
+from avsnet.scale.reference import NETWORK_ERROR, network
+from avsnet.scale.refined import refined
+from avsnet.scale.rules import METHODS, FinerRule, ScaledDepth
+from avsnet.scale.scene import Found, Scene, times
 
 if TYPE_CHECKING:
     from avsnet.audio.recording import Echo
 
-_NETWORK_ERROR = 0.4  # of log k: the packaged AVS-Net on pictures of other places than it was trained on
 _KNOWN_ERROR = 0.03  # of log k: how well a tape measures, and a map's shape holds at one pixel
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What is known of one picture when its map is to be brought to metres.
-
-    Args:
-        values: (H, W) what the depth model gave; its numbers mean `kind`.
-        kind: one of `OUTPUT_KINDS`.
-        model: name of the depth model, for messages.
-        camera: (3, 3) pixels of the map.
-        echo: gives the echo, which is listened to once, or raises what is wrong with it; None: there is none.
-        network: from the name or folder of an AVS-Net to its (H, W) pseudo-dense metric depth of this picture; None:
-            there is no picture.
-        method: one of `METHODS`, for sources that compare two maps; None: the median, or affine where the map's shift
-            is open.
-        own_scale: how far a metric model's own metres may be trusted.
-    """
-
-    values: np.ndarray
-    kind: str
-    model: str
-    camera: np.ndarray
-    echo: Callable[[], Echo] | None = None
-    network: Callable[[str], np.ndarray] | None = None
-    method: str | None = None
-    own_scale: OwnScale = field(default_factory=OwnScale)
-
-    @cached_property
-    def depth(self) -> np.ndarray:
-        """(H, W) depth in the model's unit, 0 = unknown.
-
-        Raises:
-            DepthError: no pixel is known.
-            OptionError: a kind whose shift is open.
-        """
-        # The map was resized in its own kind: the mean of two disparities is not the disparity of the mean depth.
-        depth = as_depth(self.values, self.kind)
-        if not (depth > 0.0).any():
-            raise DepthError(f"{self.model}: no pixel has a depth above 0")
-        return depth
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A map brought to metres, and what speaks for it.
-
-    Attributes:
-        scaled: the map, with scale and shift.
-        origin: where the metres come from, in words; `"none"` where nothing set the scale.
-        posterior: over the scale, where the source infers one.
-        evidence: what was heard, for a picture of it.
-        warnings: what to know before trusting the metres.
-        assumptions: what was taken for granted.
-        refusal: why the scale, a best guess, must not be believed; None if it may.
-    """
-
-    scaled: ScaledDepth
-    origin: str
-    posterior: ScalePosterior | None = None
-    evidence: EchoEvidence | None = None
-    warnings: tuple[str, ...] = ()
-    assumptions: tuple[str, ...] = ()
-    refusal: str | None = None
 
 
 def own(scene: Scene, _: str = "") -> Found:
     """The model's own numbers: metres of a metric model, else its own units, with a warning."""
-    unscaled = f"not metres: {scene.model} gives {scene.kind}, and nothing set its scale"
+    unscaled = f"not metres: {scene.info.name} gives {scene.kind}, and nothing set its scale"
     warnings = () if scene.kind == "metric_depth" else (unscaled,)
     return Found(ScaledDepth(scene.depth, 1.0, 0.0, "none"), "none", warnings=warnings)
 
@@ -114,20 +52,21 @@ def ranging(scene: Scene, _: str = "") -> Found:
     found = posterior_from_echo(depth, depth > 0.0, scene.camera, echo, metric=scene.kind == "metric_depth")
     about_rig, *warnings = found.warnings
     return Found(
-        _times(depth, found.posterior.scale, "ranging"),
+        times(depth, found.posterior.scale, "ranging"),
         "ranging",
         found.posterior,
-        EchoEvidence.of(echo, found.arrivals),
-        tuple(warnings),
-        (about_rig,),
-        found.refusal,
+        evidence=EchoEvidence.of(echo, found.arrivals),
+        warnings=tuple(warnings),
+        assumptions=(about_rig,),
+        refusal=found.refusal,
     )
 
 
 def ear(scene: Scene, _: str = "") -> Found:
     """One factor, from the echo and the map by the trained ear; a metric model's own scale has a say.
 
-    An echo that says nothing leaves a metric model its own metres.
+    Where the map's shift is open, the echo sets that, too, and with the method `log_affine` its contrast. An echo that
+    says nothing leaves a metric model its own metres.
 
     Raises:
         AudioError: no recording that one can listen to.
@@ -135,41 +74,94 @@ def ear(scene: Scene, _: str = "") -> Found:
         DepthError: no pixel is known.
         ModelError: the packaged weights are missing.
     """
-    if scene.kind != "metric_depth":
-        return _by_ear(scene, None, "ear")
-    own = scene.own_scale.posterior(scene.camera, scene.depth.shape[1])
-    try:
-        return _by_ear(scene, own, "ear and the model's own metres")
-    except EchoError as error:
-        unused = f"the echo was not used: {error}"
-        return Found(_times(scene.depth, own.scale, "own"), "the model's own metres", own, warnings=(unused,))
+    if scene.method is not None:
+        return scale_and_contrast(scene, own_scale_of(scene.info))
+    return _product(scene, _own_metres(scene) if scene.kind == "metric_depth" else None)
 
 
-def ear_and_network(scene: Scene, _: str = "") -> Found:
-    """What `auto` finds with an echo: by the ear, and for a model without metres by the packaged AVS-Net's median, too.
+def everything(scene: Scene, _: str = "") -> Found:
+    """What `auto` finds: the product of all that is known.
+
+    Of a metric model that is its own scale, of another the packaged AVS-Net's where there is a picture; and the ear's
+    where there is an echo.
+
+    With a finer method that bends any map towards the AVS-Net's before the ear hears it.
 
     Raises:
-        AvsnetError: as both.
+        AvsnetError: as the ear and the network.
     """
-    if scene.kind == "metric_depth" or scene.network is None:
-        return ear(scene)
-    found = network(scene, packaged.AV)
+    if scene.method is not None:
+        return refined(scene, packaged.AV, own_scale_of(scene.info))
+    if scene.kind == "metric_depth":
+        return _product(scene, _own_metres(scene))
+    return _product(scene, None if scene.network is None else _by_sight(scene))
+
+
+def _own_metres(scene: Scene) -> Found:
+    """A metric model's own scale as a witness: corrected by what is known of it."""
+    posterior = own_scale_of(scene.info).posterior(scene.camera, scene.depth.shape[1])
+    return Found(times(scene.depth, posterior.scale, "own"), "the model's own metres", posterior)
+
+
+def _by_sight(scene: Scene) -> Found:
+    """The packaged AVS-Net as a witness: its contrast and median, where a fit of scale and shift has no answer."""
+    assert scene.network is not None
     try:
-        witness = ScalePosterior.normal(found.scaled.scale, _NETWORK_ERROR)
-        return _by_ear(scene, witness, f"ear and {packaged.AV}")
-    except EchoError:
-        return found  # the network has told what is wrong with the echo
+        return network(scene, packaged.AV)
+    except DepthError:
+        if not scene.shift_is_open:
+            raise
+        scaled = scene.unscaled()
+        space = " in inverse depth" if scaled.space == "inverse depth" else ""
+        posterior = ScalePosterior.normal(scaled.factor, NETWORK_ERROR)
+        return Found(scaled, f"{packaged.AV} by contrast{space}", posterior)
 
 
-def _by_ear(scene: Scene, beforehand: ScalePosterior | None, origin: str) -> Found:
+def _product(scene: Scene, witness: Found | None) -> Found:
+    """What the ear and a witness say together; the witness alone where the echo says nothing."""
+    assert scene.echo is not None
+    try:
+        return _by_ear(scene, witness, scene.echo())
+    except EchoError as error:
+        if witness is None:
+            raise
+        # A network has told what is wrong with the echo.
+        unused = () if scene.kind != "metric_depth" else (f"the echo was not used: {error}",)
+        return replace(witness, warnings=(*witness.warnings, *unused))
+
+
+def _by_ear(scene: Scene, witness: Found | None, echo: Echo) -> Found:
+    """The ear beside a witness, or alone; where the shift is open, on every shape that this allows."""
     from avsnet.scale.ear import posterior_from_ear
 
-    assert scene.echo is not None
-    echo, depth = scene.echo(), scene.depth
-    found = posterior_from_ear(depth, depth > 0.0, scene.camera, echo, own=beforehand)
+    name = "" if witness is None else f" and {witness.origin}"
+    if scene.shift_is_open:
+        metres = None if witness is None or scene.network is None else scene.network(packaged.AV)
+        scaled, found = scale_and_shift(
+            scene.values, scene.kind, scene.camera, echo, metres=metres, spread=NETWORK_ERROR
+        )
+        name = "" if metres is None else f" and {packaged.AV}"
+        name += " in inverse depth" if scaled.space == "inverse depth" else ""
+    else:
+        found = posterior_from_ear(scene.depth, scene.depth > 0.0, scene.camera, echo, own=_beforehand(scene, witness))
+        scaled = times(scene.depth, found.scale, "ear")
     about_rig, *warnings = found.warnings
-    scaled, evidence = _times(depth, found.scale, "ear"), EchoEvidence.of(echo, ())
-    return Found(scaled, origin, found.posterior, evidence, tuple(warnings), (about_rig,))
+    return Found(
+        scaled,
+        f"ear{name}",
+        found.posterior,
+        found.prior,
+        EchoEvidence.of(echo, ()),
+        tuple(warnings),
+        (about_rig,),
+    )
+
+
+def _beforehand(scene: Scene, witness: Found | None) -> ScalePosterior | None:
+    """What a witness says of the scale; of an AVS-Net's map, which has its own shape, the nearest factor says more."""
+    if witness is None or scene.kind == "metric_depth" or scene.network is None:
+        return None if witness is None else witness.posterior
+    return ScalePosterior.normal(nearest_factor(scene.depth, scene.network(packaged.AV)), NETWORK_ERROR)
 
 
 def known(scene: Scene, argument: str) -> Found:
@@ -184,55 +176,7 @@ def known(scene: Scene, argument: str) -> Found:
     """
     scale = known_scale(scene.depth, argument)
     posterior = ScalePosterior.normal(scale, _KNOWN_ERROR)
-    return Found(_times(scene.depth, scale, "known"), f"known:{argument}", posterior)
-
-
-def network(scene: Scene, name: str) -> Found:
-    """Scale, and where the method finds one shift, from an AVS-Net's pseudo-dense metric depth: the paper's stage two.
-
-    Args:
-        scene: whose `network` gives that map.
-        name: of the AVS-Net, or its folder.
-
-    Raises:
-        DepthError: no usable pixel, or a map that no positive scale brings to the reference.
-        OptionError: there is no picture.
-    """
-    if scene.network is None:
-        raise OptionError(f"scale_from {name}: an AVS-Net sees, so give the picture, of the map's size")
-    found = reference(scene, scene.network(name), name)
-    return replace(found, origin=name) if found.scaled.method == "median" else found
-
-
-def reference(scene: Scene, metres: np.ndarray, origin: str) -> Found:
-    """Scale, and where the method finds one shift, from a metric map.
-
-    Args:
-        scene: the map; its `method` is the rule.
-        metres: (H, W) the metric map, 0 = unknown.
-        origin: where that is from, in words.
-
-    Raises:
-        DepthError: no pixel known in both, or a map that no positive scale brings to the reference.
-        OptionError: a method that finds no shift, for a kind whose shift is open.
-    """
-    method = scene.method or default_method(scene.kind)
-    try:
-        scaled = scale_depth(scene.values, metres, kind=scene.kind, method=method)
-    except DepthError as error:
-        raise DepthError(f"{scene.model}: {error}") from None
-    space = " in inverse depth" if scaled.space == "inverse depth" else ""
-    warnings = () if scaled.fallback is None else (scaled.fallback,)
-    return Found(scaled, f"{origin} by {scaled.method}{space}", warnings=warnings)
-
-
-def default_method(kind: str) -> str:
-    """The rule of the paper, and for maps whose shift is open, the fit that finds it."""
-    return "affine" if kind.startswith("affine") else "median"
-
-
-def _times(depth: np.ndarray, scale: float, method: str) -> ScaledDepth:
-    return ScaledDepth(depth * np.float32(scale), scale, 0.0, method)
+    return Found(times(scene.depth, scale, "known"), f"known:{argument}", posterior)
 
 
 def _check_known(argument: str, size: tuple[int, int] | None) -> None:
@@ -248,7 +192,9 @@ class Source:
         form: how it is written.
         about: what it is, in a few words.
         needs_echo: whether it hears the echo.
-        compares: whether it compares two maps, hence takes a method, and can find an open shift.
+        compares: whether it compares two maps, hence takes a method.
+        finds_shift: whether it can set an open shift.
+        methods: of `METHODS`, those that it takes without being one that only compares.
         check: refuses an argument before any work, given the picture's (height, width) where that is known.
     """
 
@@ -257,20 +203,41 @@ class Source:
     about: str
     needs_echo: bool = False
     compares: bool = False
+    finds_shift: bool = False
+    methods: tuple[str, ...] = ()
     check: Callable[[str, tuple[int, int] | None], None] | None = None
 
 
 SOURCES: dict[str, Source] = {
     "none": Source(own, "none", "the model's own numbers"),
     "ranging": Source(ranging, "ranging", "by time of flight alone", needs_echo=True),
-    "ear": Source(ear, "ear", "by a trained ear, which compares the echo with the map", needs_echo=True),
+    "ear": Source(
+        ear,
+        "ear",
+        "by a trained ear, which compares the echo with the map",
+        needs_echo=True,
+        finds_shift=True,
+        methods=("log_affine",),
+    ),
     "known": Source(known, "known:x,y,metres", "by one known distance", check=_check_known),
 }
 """Each source by name; beside them, an AVS-Net's name or folder stands for `NETWORK`."""
 
-_HEARD = Source(ear_and_network, "auto", "by a trained ear and what else gives metres", needs_echo=True)
+_FINER = tuple(name for name, rule in METHODS.items() if isinstance(rule, FinerRule))
 
-NETWORK = Source(network, "an AVS-Net by name or folder", "by its pseudo-dense metric depth", compares=True)
+HEARD = Source(
+    everything,
+    "auto",
+    "by a trained ear and what else gives metres",
+    needs_echo=True,
+    finds_shift=True,
+    methods=_FINER,
+)
+"""What `auto` stands for where there is an echo and the model has not heard it itself."""
+
+NETWORK = Source(
+    network, "an AVS-Net by name or folder", "by its pseudo-dense metric depth", compares=True, finds_shift=True
+)
 
 
 def every_form() -> str:
@@ -325,13 +292,16 @@ def choose(
         raise OptionError(f"method {method!r} is none of {', '.join(METHODS)}")
     choice = automatic(info, has_echo, method) if text == "auto" else _parsed(text)
     source = choice.source
-    if info.output.startswith("affine") and not source.compares:
+    if info.output.startswith("affine") and not source.finds_shift:
         raise OptionError(
             f"{info.name} gives {info.output}: beside the scale it leaves a shift open, which {text} does not set; "
-            "take an AVS-Net as scale_from, a model of depth or disparity, or see avsnet scale --reference"
+            "take ear or an AVS-Net as scale_from, a model of depth or disparity, or see avsnet scale --reference"
         )
-    if method is not None and not source.compares:
-        raise OptionError(f"method {method}: is a rule for two maps, but scale_from {text} sets one factor by itself")
+    if method is not None and not source.compares and method not in source.methods:
+        other = f"; {', '.join(source.methods)} it takes" if source.methods else ""
+        raise OptionError(
+            f"method {method}: is a rule for two maps, but scale_from {text} sets one factor by itself{other}"
+        )
     if source.needs_echo and not has_echo:
         raise OptionError(f"scale_from {text} needs an echo; give the recording")
     if source.check is not None:
@@ -344,12 +314,13 @@ def automatic(info: ModelInfo, has_echo: bool, method: str | None = None) -> Cho
 
     An AVS-Net, and whatever has heard the echo itself, keeps its metres, and without an echo any metric model. With one
     the ear gives them, with the model's own metres or else the packaged AVS-Net's; the packaged pair alone does where
-    there is no echo, a shift is open, or a method is asked for.
+    there is no echo, or a method of one factor is asked for; a finer one bends the map towards that network's, and the
+    ear scales the result.
     """
     if info.gives_scale or (info.output == "metric_depth" and (info.hears or not has_echo)):
         return _parsed("none")
-    if has_echo and method is None and not info.output.startswith("affine"):
-        return Choice(_HEARD, "")
+    if has_echo and (method is None or (method in _FINER and not info.output.startswith("affine"))):
+        return Choice(HEARD, "")
     return Choice(NETWORK, packaged.AV if has_echo else packaged.V)
 
 

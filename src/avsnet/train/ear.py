@@ -21,7 +21,7 @@ from avsnet.train.config import TrainConfig
 from avsnet.train.module import DepthTraining
 
 _TARGET = 0.03  # deviation in log of the narrow normal distribution that stands for the truth
-_UNRELATED = 0.3  # weight of telling which echoes belong to a map
+_UNRELATED = 1.0  # weight of telling which echoes belong to a map
 _SHARPNESSES = np.arange(0.5, 1.81, 0.05)
 _LEVEL = 0.9
 
@@ -37,14 +37,13 @@ class EarTraining(DepthTraining):
         """Cross entropies of the prior, of the posterior, and of belonging together."""
         prior = self.ear.log_prior(batch["numbers"])
         heard, seen = self.ear.heard(batch["echo"], batch["rig"]), self.ear.seen(batch["map"])
-        some = slice(None, None, 2)  # unrelated echoes are half as many: they cost as much
-        pairs = torch.cat([heard, heard.roll(1, 0)[some]]), torch.cat([seen, seen[some]])
-        own, other = self.ear.log_likelihood(*pairs).split([len(heard), len(heard[some])])
+        pairs = torch.cat([heard, heard.roll(1, 0)]), torch.cat([seen, seen])
+        own, other = self.ear.log_likelihood(*pairs).chunk(2)
         wanted, known = narrow(batch["target"]), prior.detach()
         errors = -(wanted * (prior + (known + own).log_softmax(-1))).sum(-1)
         loss = (batch["weight"] * errors).mean()
         belong = F.softplus(-(known + own).logsumexp(-1)).mean()
-        do_not = F.softplus((known[some] + other).logsumexp(-1)).mean()
+        do_not = F.softplus((known + other).logsumexp(-1)).mean()
         return loss + _UNRELATED * 0.5 * (belong + do_not)
 
     def save(self, folder: Path) -> None:

@@ -28,7 +28,7 @@ TARGETS = ("median", "factor")
 
 _LEVEL_JITTER, _NOISE = 0.1, 0.1  # deviations added to a hearing's channels: of all of them, of each value
 _CELL, _RAREST = 0.25, 3.0  # of log median depth; the largest weight over the least
-_CONTINUOUS = 6  # channels of the echo before the mask
+_CONTINUOUS = 16  # channels of the echo before the mask
 
 
 def origins(source: str) -> list[Origin]:
@@ -81,7 +81,7 @@ class EarRows(Dataset[dict[str, Tensor]]):
         return len(self.rows)
 
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
-        """A map with its echo: echo (7, U), rig (4,), map (9, V), numbers (12,), target (), weight (), kind ()."""
+        """A map with its echo: echo (17, U), rig (4,), map (14, V), numbers (12,), target (), weight (), kind ()."""
         epoch, row = draw
         pair, version = self.rows[row]
         rng = np.random.default_rng(mixed_seed(self.seed, CHANCE, epoch, row))

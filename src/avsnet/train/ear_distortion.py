@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
+from avsnet.scale.factor import nearest_factor
+
 _TRUE = 0.25  # share of maps whose shape is left true
 _CROP = (0.45, 1.0)  # share of the picture's sides
 _ERROR = 0.3  # largest deviation of the smooth error of log depth
@@ -39,18 +41,12 @@ class DepthMap:
     def scales(self) -> tuple[float, float]:
         """Metres per unit: by the ratio of medians, and the one factor with the least mean relative error.
 
-        The latter is the median of ratios true / map, each weighted by its inverse.
-
         Raises:
-            ValueError: no pixel is known in both.
+            DepthError: no pixel is known in both.
         """
+        factor = nearest_factor(self.depth, self.truth)
         both = (self.depth > 0.0) & (self.truth > 0.0)
-        if not both.any():
-            raise ValueError("no pixel is known in the map and in truth")
-        depth, truth = self.depth[both].astype(np.float64), self.truth[both].astype(np.float64)
-        ratio = np.sort(truth / depth)
-        mass = np.cumsum(1.0 / ratio)
-        return float(np.median(truth) / np.median(depth)), float(ratio[np.searchsorted(mass, mass[-1] / 2)])
+        return float(np.median(self.truth[both]) / np.median(self.depth[both])), factor
 
 
 def cropped(found: DepthMap, rng: np.random.Generator, least: float = _CROP[0]) -> DepthMap:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import soxr
+import torch
 from PIL import Image
 
 from avsnet.audio.chirp import SAMPLE_RATE
@@ -22,17 +23,17 @@ from avsnet.scale.ear_echo import echo_channels, rig_numbers
 from avsnet.scale.ear_map import map_features
 from avsnet.train.ear_distortion import DepthMap, cropped, distorted
 from avsnet.train.ear_pairs import Origin, Pair, pairs_of
+from avsnet.train.recording_noise import suffered
 
 HEARINGS, MAPS = 2, 3
 """Versions of each pair's echo and map."""
 
-_VERSION = 1
+_VERSION = 2
 _KINDS = ("offices", "historic", "nyu")
 _UNKNOWN = 0.4  # share of hearings whose rig is not known
 _ONE_EAR = 0.25  # share of hearings with one microphone
 _RATES = (22_050, 32_000, 48_000)  # hertz, of a third of the hearings
-_NOISE = 0.3  # share of hearings to which noise is added
-_NOISE_LEVEL = (0.003, 0.3)  # of the echo's deviation
+_SUFFERS = 0.4  # share of hearings that suffer what recordings do
 _MODEL_STRENGTH = 0.5  # of further distortion of what a real model gave
 _LEAST_KNOWN = 40  # pixels
 
@@ -42,9 +43,9 @@ class Features:
     """Of one pair, in all versions.
 
     Args:
-        echo: (2, 7, U) float16.
+        echo: (2, 17, U) float16.
         rig: (2, 4) float32.
-        map: (3, 9, V) float16.
+        map: (3, 14, V) float16.
         numbers: (3, 12) float32.
         targets: (3, 2) float32 log of the map's median depth in metres, by the ratio of medians and by the factor of
             least mean relative error; NaN where a version of the map has too few pixels.
@@ -100,17 +101,20 @@ def _features(origin: Origin, place: int, pair: Pair, models: Sequence[str]) -> 
 
 
 def _hearing(pair: Pair, rng: np.random.Generator) -> Echo:
-    """The recording by some microphones, of some sample rate, in some noise, with its rig known or not."""
+    """The recording by some microphones, of some sample rate, as recordings suffer, with its rig known or not."""
     waveform, rate = pair.sounding.waveform.astype(np.float64), SAMPLE_RATE
-    if rng.random() < _NOISE:
-        level = np.exp(rng.uniform(*np.log(_NOISE_LEVEL))) * waveform[:, waveform.shape[1] // 4 :].std()
-        waveform = waveform + rng.normal(0.0, level, waveform.shape)
     if rng.random() < _ONE_EAR:
         waveform[rng.integers(2)] = 0.0
     if rng.random() < 1 / 3:
         rate = int(rng.choice(_RATES))
         waveform = soxr.resample(waveform.T, SAMPLE_RATE, rate, quality="HQ").T
-    return listen(waveform, rate, None if rng.random() < _UNKNOWN else pair.sounding.rig)
+    rig = None if rng.random() < _UNKNOWN else pair.sounding.rig
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    spoiled = suffered(torch.from_numpy(waveform).float(), rate, generator, _SUFFERS).double().numpy()
+    try:
+        return listen(spoiled * (np.abs(waveform).max(axis=1, keepdims=True) > 0.0), rate, rig)
+    except EchoError:
+        return listen(waveform, rate, rig)
 
 
 def _seen(origin: Origin, pair: Pair, model: str | None, rng: np.random.Generator) -> DepthMap:
