@@ -3,10 +3,12 @@
 The networks are small and random, made here and saved to a folder; nothing is fetched.
 """
 
+import contextlib
 import json
 import os
 import pickle
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -450,3 +452,48 @@ def test_loading_prints_nothing_and_leaves_the_librarys_settings(saved):
 def test_the_models_files_are_listed_without_importing_transformers():
     code = "import sys, avsnet; avsnet.list_models(); sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Any look-up of a name or connection is an error, and is counted."""
+    asked = []
+
+    def refuse(*arguments, **options):
+        asked.append(arguments)
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backbone": "someone/some-backbone", "backbone_config": None, "use_pretrained_backbone": True},
+        {"backbone": "resnet50", "use_timm_backbone": True, "use_pretrained_backbone": True, "backbone_config": None},
+        {"backbone": "hf-hub:someone/some-backbone", "use_timm_backbone": True},
+        {"backbone_config": {"model_type": "timm_backbone", "backbone": "resnet18", "use_pretrained_backbone": True}},
+    ],
+)
+@pytest.mark.parametrize("name", ["dpt", "relative"])
+def test_a_folder_whose_configuration_names_a_backbone_reaches_no_network(tmp_path, no_network, name, change):
+    network, processor = small_network(name)
+    network.save_pretrained(tmp_path / "a")
+    processor.save_pretrained(tmp_path / "a")
+    config = json.loads((tmp_path / "a" / "config.json").read_text())
+    (tmp_path / "a" / "config.json").write_text(json.dumps(config | change))
+    with contextlib.suppress(ModelError):
+        create_model(f"huggingface:{tmp_path / 'a'}")
+    assert no_network == []
+
+
+def test_what_is_on_this_machine_is_loaded_and_run_without_a_network(tmp_path, no_network):
+    network, processor = small_network("dpt")
+    network.save_pretrained(tmp_path / "a")
+    processor.save_pretrained(tmp_path / "a")
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    for name in (f"huggingface:{tmp_path / 'a'}", "avsnet_tiny_v", "avsnet_lite0_v"):
+        assert np.isfinite(infer(create_model(name, weights="default"), picture)).all()
+    assert no_network == []

@@ -1,3 +1,5 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +8,7 @@ import torch
 
 from avsnet.errors import ModelError
 from avsnet.models import ModelInfo
-from avsnet.models.infer import infer
+from avsnet.models.infer import batch_of_one, infer, network_map_each
 
 INFO = ModelInfo("toy", "disparity", "MIT", "MIT", "this test", size_multiple=2)
 
@@ -133,3 +135,55 @@ def test_where_a_shift_is_open_zero_is_a_value_and_nan_stays_unknown():
     assert 1.0 < infer(Holed(0.0, **rules), picture).mean() < 3.0
     found = infer(Holed(float("nan"), **rules), picture)
     assert np.allclose(found[np.isfinite(found)], 4.0) and 0.4 < np.isnan(found).mean() < 0.6
+
+
+def test_two_threads_on_a_network_in_training_mode_see_the_same_and_leave_its_mode():
+    class Slow(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.frozen = torch.nn.Dropout(0.5), torch.nn.Dropout(0.5).eval()
+            self.info = ModelInfo("slow", "relative_depth", "MIT", "none", "this test", size_multiple=1)
+
+        def forward(self, batch):
+            time.sleep(0.002 * float(batch["image"][0, 0, 0, 0] * 20))
+            return {"relative_depth": self.drop(1.0 + batch["image"].mean(1, keepdim=True))}
+
+    network = Slow().train()
+    network.frozen.eval()
+    pictures = [np.full((8, 8, 3), level, np.uint8) for level in (0, 40, 90, 200)] * 10
+    with ThreadPoolExecutor(4) as threads:
+        maps = list(threads.map(lambda picture: infer(network, picture), pictures))
+    for picture, found in zip(pictures, maps, strict=True):
+        assert np.allclose(found, 1.0 + picture[0, 0, 0] / 255.0, atol=1e-6)
+    assert network.training and network.drop.training and not network.frozen.training
+
+
+class Rows(torch.nn.Module):
+    """Tells how many pictures came together, and fails on black ones."""
+
+    info = ModelInfo("rows", "metric_depth", "none", "none", "this test")
+
+    def __init__(self):
+        super().__init__()
+        self.counts = []
+
+    def forward(self, batch):
+        self.counts.append(len(batch["image"]))
+        depth = batch["image"].mean(dim=1, keepdim=True)
+        return {"metric_depth": torch.where(depth > 0.0, depth, torch.nan)}
+
+
+def test_pictures_of_one_shape_go_through_together_and_a_failing_one_fails_alone():
+    model = Rows()
+    values = {(4, 6): (51, 102, 0, 255), (6, 4): (153,)}
+    pictures = [np.full((*size, 3), value, np.uint8) for size, group in values.items() for value in group]
+    order = [0, 4, 1, 2, 3]
+    found = network_map_each(model, [batch_of_one(model.info, pictures[place]) for place in order])
+    assert model.counts == [4, 1, 1, 1, 1, 1]
+    for place, values_found in zip(order, found, strict=True):
+        if place == 2:
+            assert isinstance(values_found, ModelError)
+        else:
+            assert values_found.shape == pictures[place].shape[:2]
+            assert np.allclose(values_found, pictures[place][0, 0, 0] / 255.0)
+    assert network_map_each(model, []) == []

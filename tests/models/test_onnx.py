@@ -379,3 +379,28 @@ def test_an_image_of_another_size_is_an_error_that_names_both_sizes(nchw):
 def test_a_batch_without_a_proper_image_is_an_error(nchw, batch):
     with pytest.raises(SampleError, match="'image'"):
         create_model(f"onnx:{nchw}")(batch)
+
+
+@pytest.mark.parametrize(
+    "entries, told",
+    [
+        ({"takes_intrinsics": True}, "one image and intrinsics, and takes image"),
+        ({"audio": {"samples": 4_000}, "samples": 4_000}, "one image and waveform, and takes image"),
+        ({"audio": "loud"}, '"audio" is'),
+        ({"fit": "tight"}, '"fit" is'),
+        ({"size_multiple": 0}, '"size_multiple" is'),
+        ({"echo_dropout": 1.0}, '"echo_dropout" is'),
+    ],
+)
+def test_what_an_export_declares_must_be_true_of_the_graph(nchw, entries, told):
+    declare(nchw, **entries)
+    with pytest.raises(ModelError, match=told):
+        create_model(f"onnx:{nchw}")
+
+
+def test_a_graph_that_fits_sizes_says_so(tmp_path, image):
+    path = write_graph(tmp_path / "free.onnx", ["n", 3, "h", "w"], mean_of_channels(), ["n", 1, "h", "w"])
+    declare(path, size_multiple=2, fit="minimal", upsample="corners", flip="mean")
+    model = create_model(f"onnx:{path}")
+    assert (model.info.size_multiple, model.info.fit, model.info.flip) == (2, "minimal", "mean")
+    assert model({"image": torch.rand(1, 3, 8, 10)})["disparity"].shape == (1, 1, 8, 10)

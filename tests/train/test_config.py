@@ -74,7 +74,11 @@ def test_one_source_may_stand_without_brackets():
         ("lr: 1", [], r"unknown entry lr; did you mean optimiser\.lr\?"),
         ("model: net", [], r"model is 'net', but must hold entries such as model\.name"),
         ("epochs: many", [], r"epochs is many, but must be int"),
-        ("loss: l3", [], r"loss is l3, but must be one of \['silog', 'log_l1', 'l1', 'photometric', 'ear'\]"),
+        (
+            "loss: l3",
+            [],
+            r"loss is l3, but must be one of \['silog', 'log_l1', 'l1', 'relative_l1', ",
+        ),
         (
             "seed: 1",
             ["--data.batch-sise", "8"],

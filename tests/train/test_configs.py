@@ -21,7 +21,13 @@ def test_every_config_is_read(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "network"), [("avsnet", "avsnet_beit_large_384"), ("avsnet_tiny", "avsnet_tiny"), ("twin", "avsnet_tiny")]
+    ("name", "network"),
+    [
+        ("avsnet", "avsnet_beit_large_384"),
+        ("avsnet_tiny", "avsnet_tiny"),
+        ("twin", "avsnet_tiny"),
+        ("twin_lite0", "avsnet_lite0"),
+    ],
 )
 def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, network):
     hears, sees = (asdict(read_config(CONFIGS / f"{name}_{kind}.yaml")) for kind in ("av", "v"))
@@ -33,19 +39,16 @@ def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, n
     assert hears == sees
 
 
-def test_the_packaged_pair_goes_on_from_the_same_pictures_and_differs_in_what_hears_alone():
-    pictures, hears, sees = (
-        asdict(read_config(CONFIGS / f"avsnet_lite0_{name}.yaml")) for name in ("pictures", "av", "v")
-    )
-    assert pictures["model"]["name"] == "avsnet_lite0_v" and pictures["model"]["options"]["imagenet"] == "installed"
-    for config, kind in ((hears, "av"), (sees, "v")):
-        assert config.pop("out") == f"runs/avsnet_lite0_{kind}"
-        assert config["model"].pop("name") == f"avsnet_lite0_{kind}"
-        assert config["model"]["weights"] == f"{pictures['out']}/model"
-        assert config["data"].pop("hears") == (kind == "av")
-        for name in ("audio", "echo_dropout"):
-            config["model"]["options"].pop(name)
-    assert hears == sees and hears["model"]["options"]["imagenet"] is None
+def test_the_packaged_network_that_hears_is_the_one_that_sees_with_ears():
+    pictures, sees, hears = (read_config(CONFIGS / f"avsnet_lite0_{name}.yaml") for name in ("pictures", "v", "av"))
+    assert pictures.model.name == sees.model.name == "avsnet_lite0_v"
+    assert pictures.model.options["imagenet"] == "installed" and sees.model.weights == f"{pictures.out}/model"
+    assert hears.model.name == "avsnet_lite0_av" and hears.model.weights == f"{sees.out}/model"
+    # All that sees stays as it is: whatever the one has over the other is the echo's.
+    assert hears.model.frozen == ["midas.", "metric_bins."] and hears.model.options["fuse_into"] == "scale"
+    assert hears.data.hears and not sees.data.hears
+    shared = ("input_size", "n_bins")
+    assert len({str([config.model.options[name] for name in shared]) for config in (pictures, sees, hears)}) == 1
 
 
 def test_the_control_differs_from_its_network_in_nothing_but_whose_echo_is_heard():

@@ -15,7 +15,7 @@ from lightning import Callback
 from torch import nn
 
 from avsnet.cli import main
-from avsnet.errors import DataError, ModelError, OptionError, TrainingError
+from avsnet.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from avsnet.models import ModelInfo, create_model, register_model, registry
 from avsnet.train.callbacks import Table
 from avsnet.train.config import DataConfig, ModelConfig, OptimiserConfig, TrainConfig, write_config
@@ -381,3 +381,63 @@ def test_a_checkpoint_that_was_cut_short_is_one_clear_error(toy_world, tmp_path,
     last.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(TrainingError, match=r"last\.ckpt: is no whole checkpoint .*delete it to begin anew"):
         train(config_for(toy_world, tmp_path, resume=True))
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_ctrl_c_as_it_was(toy_world, tmp_path, capsys):
+    class Interrupt(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index):
+            if trainer.global_step == 3:
+                raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="go on with it by --resume"):
+        train(config_for(toy_world, tmp_path), callbacks=[Interrupt()])
+    assert signal.getsignal(signal.SIGINT) is handler
+    train(config_for(toy_world, tmp_path, resume=True))
+    assert len(lines(tmp_path)) == 9
+
+
+def test_a_log_with_bad_lines_is_gone_on_with(toy_world, tmp_path):
+    train(config_for(toy_world, tmp_path, steps=2))
+    log = tmp_path / "metrics.csv"
+    whole = log.read_bytes()
+    log.write_bytes(whole + b"abc,0.1,1,1,1,1\n\xff\xfe\0\0,,\n3\n1,2,3,4,5,6,7,8\n")
+    train(config_for(toy_world, tmp_path, steps=2, resume=True))
+    assert log.read_bytes() == whole
+
+
+@pytest.mark.parametrize("stored", [{}, [1], {"state_dict": {}}, {"global_step": "a", "loops": 3, "epoch": 0}])
+def test_a_checkpoint_that_is_none_of_the_run_is_one_error(toy_world, tmp_path, stored):
+    train(config_for(toy_world, tmp_path, steps=2))
+    torch.save(stored, tmp_path / "checkpoints" / "last.ckpt")
+    with pytest.raises(TrainingError, match=r"last\.ckpt: is no checkpoint of this run"):
+        train(config_for(toy_world, tmp_path, steps=2, resume=True))
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("PytorchStreamWriter failed writing file"), OSError(28, "No space")])
+def test_a_full_disk_is_one_error_and_leaves_the_checkpoint_before_it(toy_world, tmp_path, failure):
+    class Full(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index):
+            if trainer.global_step == 3:
+                trainer.save_checkpoint = self.fail
+
+        def fail(self, path):
+            path.write_bytes(b"half")
+            raise failure
+
+    with pytest.raises(OutputError, match=r"last\.ckpt: cannot be written .*make room"):
+        train(config_for(toy_world, tmp_path), callbacks=[Full()])
+    assert not (tmp_path / "checkpoints" / "last.part").exists()
+    train(config_for(toy_world, tmp_path, resume=True))
+    assert len(lines(tmp_path)) == 9
+
+
+def test_a_log_that_cannot_be_written_is_one_error(toy_world, tmp_path):
+    class Full(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index):
+            if trainer.global_step == 3:
+                (tmp_path / "metrics.csv").unlink()
+                (tmp_path / "metrics.csv").symlink_to("/dev/full")
+
+    with pytest.raises(OutputError, match="cannot be written"):
+        train(config_for(toy_world, tmp_path), callbacks=[Full()])

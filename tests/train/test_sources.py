@@ -65,6 +65,20 @@ def test_probabilities_of_0_and_1_are_never_and_always():
     assert torch.equal(coloured["depth"], plain["depth"])
 
 
+def test_the_focal_length_that_is_told_varies_round_the_true_one_and_what_is_seen_and_heard_stays():
+    true, told = (
+        TrainingRows(Rows(400), DataConfig(flip=0.0, jitter=0.0, focal=spread), seed=0) for spread in (0, 0.2)
+    )
+    ratios = []
+    for row in range(400):
+        plain, varied = true[0, row], told[0, row]
+        assert all(torch.equal(plain[key], varied[key]) for key in ("image", "depth", "waveform"))
+        ratio = varied["intrinsics"] / plain["intrinsics"]
+        assert ratio[0, 0] == ratio[1, 1] and ratio[0, 2] == ratio[1, 2] == 1.0
+        ratios.append(float(ratio[0, 0].log()))
+    assert abs(np.mean(ratios)) < 0.03 and np.std(ratios) == pytest.approx(0.2, rel=0.1)
+
+
 def test_an_unreadable_row_gives_its_place_to_the_next_and_says_why():
     rows = TrainingRows(Rows(broken=(6, 7)), DataConfig(flip=0.0), seed=0)
     sample = rows[0, 6]
@@ -131,7 +145,7 @@ def test_rooms_are_opened_by_domain_and_seeds_and_kept_in_the_cache(tmp_path):
 
 @pytest.mark.parametrize("source", ["batvision_v3:/x", "folder", "folder:", "rooms"])
 def test_a_source_of_no_known_form_is_refused(source):
-    with pytest.raises(OptionError, match="is none of batvision_v1:ROOT, batvision_v2:ROOT, folder:ROOT, frames"):
+    with pytest.raises(OptionError, match="is none of batvision_v1:ROOT, batvision_v2:ROOT, failures"):
         open_source(source, "train", CONFIG)
 
 

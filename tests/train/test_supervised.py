@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from avsnet.errors import OptionError
-from avsnet.losses import l1, log_l1, silog
+from avsnet.losses import l1, log_l1, relative_l1, silog
 from avsnet.train.config import ModelConfig, TrainConfig
 from avsnet.train.supervised import LOSSES, Supervised, at_size
 
@@ -16,12 +16,13 @@ def maps():
     return pred, target, target > 0.0
 
 
-def test_l1_and_log_l1_are_the_papers_means_over_valid_pixels():
+def test_the_plain_losses_are_means_over_valid_pixels():
+    assert relative_l1(*maps()).item() == pytest.approx((0.5 / 1.0 + 1.0 / 2.0 + 0.0) / 3)
     assert l1(*maps()).item() == pytest.approx((0.5 + 1.0 + 0.0) / 3)
     assert log_l1(*maps()).item() == pytest.approx((math.log(1.5) + math.log(2.0)) / 3)
 
 
-@pytest.mark.parametrize("name", ["l1", "log_l1", "silog"])
+@pytest.mark.parametrize("name", ["l1", "log_l1", "relative_l1", "silog"])
 def test_invalid_pixels_have_no_gradient_and_an_empty_batch_gives_0(name):
     loss = LOSSES[name]
     pred, target, valid = maps()

@@ -14,7 +14,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ _PLAIN = {"bilinear": "linear", "bicubic": "cubic"}  # the same without widening
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # The first fusion layer has no second input: the published MiDaS files leave its weights out.
 _UNUSED = re.compile(r"fusion_stage\.layers\.0\.residual_layer1\.")
+_CARD = 65_536  # characters of a model card in which its front matter ends
 _INVERSE_DEPTHS = (1e-4, 1e4)  # 1 / metres, between which Depth Pro's are clipped
 
 
@@ -79,7 +80,7 @@ class HuggingFaceDepthModel(DepthModel):
                 raise ModelError(f"{file}: no weights, is {other}")
         if not files:
             raise ModelError(f"{name}: no {' or '.join(WEIGHTS)} in {folder}; save the model there again")
-        self.network, processor = _load(name, folder)
+        self.network, processor = _load(name, folder, local)
         self.kind = output or _kind(name, self.network.config)
         self._telling = output is None and self.network.config.model_type == "depth_pro"
         size, multiple, fit = _size_rule(name, processor)
@@ -166,15 +167,16 @@ def _weights(folder: Path) -> list[Path]:
     return next((files for files in found if files), [])
 
 
-def _load(name: str, folder: Path) -> tuple[Any, Any]:
-    """The network in eval mode and its image processor."""
+def _load(name: str, folder: Path, offline: bool) -> tuple[Any, Any]:
+    """The network in eval mode and its image processor; of a folder without asking any network for what it names."""
     try:
-        with _quiet():
+        with _quiet(), _offline() if offline else nullcontext():
             # The import checks what else is installed, and may fail on it.
             from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
 
             local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
             config = AutoConfig.from_pretrained(folder, **local)
+            _take_no_other_weights(config)
             if config.model_type == "prompt_depth_anything":
                 raise ModelError(f"{name}: needs a depth prompt beside the picture; choose another model")
             processor = AutoImageProcessor.from_pretrained(folder, **local)
@@ -198,6 +200,27 @@ def _load(name: str, folder: Path) -> tuple[Any, Any]:
     if wrong:
         raise ModelError(f"{name}: {len(wrong)} weights are missing or misshapen, such as {wrong[0]}; fetch it again")
     return network.eval(), processor
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """The hub's library refuses every request: a stranger's config.json may name what it would fetch."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _take_no_other_weights(config: Any) -> None:
+    """A backbone's published weights would be fetched, and then be replaced by those of the folder."""
+    backbone = getattr(config, "backbone_config", None)
+    for inner in [config] if backbone is None else [config, backbone]:
+        if getattr(inner, "use_pretrained_backbone", False):
+            inner.use_pretrained_backbone = False
 
 
 def _kind(name: str, config: Any) -> str:
@@ -254,7 +277,8 @@ def _checked_size(size: tuple[int, int], multiple: int | None) -> tuple[int, int
 def _licence(folder: Path) -> str:
     """What the model card's front matter says."""
     try:
-        card = (folder / "README.md").read_text(encoding="utf-8", errors="replace")
+        with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
+            card = file.read(_CARD)
     except OSError:
         card = ""
     front = re.match(r"\s*---\n(.*?)\n---", card, re.DOTALL)

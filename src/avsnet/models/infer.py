@@ -6,6 +6,8 @@ data of the model (`ModelInfo`), taken from its authors' published test-time rul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch import Tensor
 from avsnet.errors import AvsnetError, ModelError
 from avsnet.geometry import resize_intrinsics
 from avsnet.models.contract import DepthModel
+from avsnet.models.evaluating import evaluating
 from avsnet.models.info import ModelInfo
 from avsnet.models.resize import input_size, to_image_size, to_model_input, unknown_pixels
 
@@ -79,7 +82,25 @@ def network_map(
         ImageError: no such picture.
         ModelError: the model fails, or gives no such map, or one of which no pixel is finite.
     """
-    info = model.info
+    batch = batch_of_one(model.info, picture, camera=camera, pad=pad, **heard)
+    return network_maps(model, batch, flip=flip)[0, 0].numpy()
+
+
+def batch_of_one(
+    info: ModelInfo, picture: np.ndarray, *, camera: np.ndarray | None = None, pad: bool = True, **heard: Any
+) -> dict[str, Any]:
+    """What a model takes of one picture, as `network_maps` wants it.
+
+    Args:
+        info: of the model.
+        picture: as for `network_map`; likewise the others.
+        camera: (3, 3) pixels of the picture.
+        pad: whether to pad where the model's rule does.
+        **heard: further entries of the batch, without the leading B.
+
+    Raises:
+        ImageError: no such picture.
+    """
     rows, columns = _margins(info, picture.shape[:2], pad)
     padded = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect") if rows or columns else picture
     image = to_model_input(padded, input_size(info, *padded.shape[:2]), info.resample)
@@ -88,30 +109,76 @@ def network_map(
         whole = camera + np.array([[0.0, 0.0, columns], [0.0, 0.0, rows], [0.0, 0.0, 0.0]])
         seen = resize_intrinsics(whole, padded.shape[:2], (image.shape[2], image.shape[3]))
         others["intrinsics"] = torch.from_numpy(seen).float()[None]
-    return network_maps(model, {"image": image, **others}, flip=flip)[0, 0].numpy()
+    return {"image": image, **others}
 
 
-def network_maps(model: DepthModel, batch: dict[str, Any], *, flip: bool = True) -> Tensor:
+def network_map_each(
+    model: DepthModel, batches: Sequence[dict[str, Any]], *, half: bool = False
+) -> list[np.ndarray | AvsnetError]:
+    """What a model says of each of several pictures; those of one shape go through it together.
+
+    Args:
+        model: as for `network_map`.
+        batches: as `batch_of_one` makes them.
+        half: as for `network_maps`.
+
+    Returns:
+        (h, w) float32 of each, in order, or the error with which the model fails on it; the others do not suffer.
+    """
+    found: dict[int, np.ndarray | AvsnetError] = {}
+    for places in _alike(batches):
+        try:
+            maps = network_maps(model, _stacked([batches[place] for place in places]), half=half)
+            found |= zip(places, maps[:, 0].numpy(), strict=True)
+        except AvsnetError as error:
+            if len(places) == 1:
+                found[places[0]] = error
+                continue
+            # One of them is at fault, or together they need more memory than there is.
+            found |= {place: network_map_each(model, [batches[place]], half=half)[0] for place in places}
+    return [found[place] for place in range(len(batches))]
+
+
+def _alike(batches: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """Places of batches that can be stacked: of the same entries and shapes."""
+    places: dict[Any, list[int]] = {}
+    for place, batch in enumerate(batches):
+        form = [(key, tuple(value.shape) if isinstance(value, Tensor) else value) for key, value in batch.items()]
+        places.setdefault(tuple(sorted(form)), []).append(place)
+    return list(places.values())
+
+
+def _stacked(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One batch of several; what is no tensor is the same in all."""
+    return {
+        key: torch.cat([batch[key] for batch in batches]) if isinstance(value, Tensor) else value
+        for key, value in batches[0].items()
+    }
+
+
+def network_maps(model: DepthModel, batch: dict[str, Any], *, flip: bool = True, half: bool = False) -> Tensor:
     """What a model says of a batch, wherever the model is, at the size at which it says it.
 
     Args:
         model: as for `network_map`.
         batch: of `avsnet.data.sample`; pictures of a size that is legal by the model's info.
         flip: whether to also run the mirrored batch, where the model's published rule does.
+        half: whether to compute in half precision where that is safe (torch's autocast), on a GPU.
 
     Returns:
         (B, 1, h, w) float32 on the CPU, in the unit of `model.info.output`.
 
     Raises:
-        ModelError: the model fails, or gives no such maps, or NaN.
+        ModelError: the model fails, or gives no such maps, or one of which no pixel is finite.
     """
     info = model.info
     weight = next(model.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
     moved = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-    if info.flip == "none" or not flip:
-        return _forward(model, info, moved)
-    return _unflip(_forward(model, info, _with_mirrored(moved)), info)
+    with torch.autocast(device.type, torch.float16) if half else nullcontext():
+        if info.flip == "none" or not flip:
+            return _forward(model, info, moved)
+        return _unflip(_forward(model, info, _with_mirrored(moved)), info)
 
 
 def at_picture_size(values: np.ndarray, info: ModelInfo, size: tuple[int, int], *, pad: bool = True) -> np.ndarray:
@@ -164,10 +231,8 @@ def _with_mirrored(batch: dict[str, Any]) -> dict[str, Any]:
 
 def _forward(model: DepthModel, info: ModelInfo, batch: dict[str, Any]) -> Tensor:
     """(B, 1, h, w) float32 on the CPU."""
-    training = [part for part in model.modules() if part.training]
-    model.eval()
     try:
-        with torch.inference_mode():
+        with evaluating(model), torch.inference_mode():
             values = model(batch)[info.output].float().cpu()
     except AvsnetError:
         raise
@@ -176,13 +241,10 @@ def _forward(model: DepthModel, info: ModelInfo, batch: dict[str, Any]) -> Tenso
         seen = f"a picture of {columns} x {rows} pixels" if columns else "this echo"
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"{info.name}: fails on {seen} ({reason})") from error
-    finally:
-        for part in training:
-            part.training = True
     count = len(next(batch[key] for key in ("image", "waveform", "echo") if key in batch))
     if values.ndim != 4 or values.shape[:2] != (count, 1):
         raise ModelError(f"{info.name}: gave {info.output} of shape {tuple(values.shape)}, not ({count}, 1, h, w)")
-    if not torch.isfinite(values).any():
+    if not torch.isfinite(values).flatten(1).any(dim=1).all():
         raise ModelError(f"{info.name}: gave NaN or infinite values alone for this picture")
     return values
 

@@ -14,13 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from avsnet.errors import ModelError, OptionError
+from avsnet.errors import ModelError, OptionError, one_line
 from avsnet.models.contract import DepthModel
 from avsnet.models.info import ModelInfo
 from avsnet.models.registry import registered
 from avsnet.weights import default_weights, load_strictly, read_config, read_state_dict, weights_hash
+
+_USUAL_WIDTH = 2048  # channels, bins or pixels
+_SLACK = 1_000_000  # weights
 
 Network = TypeVar("Network", bound=DepthModel)
 State = dict[str, Tensor]
@@ -100,12 +104,40 @@ def build(
     checkpoint = read_checkpoint(path, layout, _defaults(network) | given)
     chosen = _merged(network, info, path, checkpoint.options, given, layout.decided)
     try:
+        _refuse_giant(network, chosen, checkpoint)
         built = network(**chosen)
-    except OptionError as error:
-        raise OptionError(f"{path}: {error}") from None
+    except (OptionError, _Giant) as error:
+        raise (ModelError if isinstance(error, _Giant) else OptionError)(f"{path}: {error}") from None
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    except Exception as error:  # what config.json holds may be of any kind
+        reason = f"{type(error).__name__}: {one_line(error)[:200]}"
+        raise ModelError(f"{path}: its config.json describes no network ({reason}); save the network again") from error
     load_strictly(built, layout.own_keys(checkpoint.state, built, path), path, unused=layout.unused)
     built.weights_hash = weights_hash(*checkpoint.files, options=_changed(network, checkpoint.options, given))
     return built
+
+
+class _Giant(Exception):
+    """Options of a network that is far larger than the weights beside them."""
+
+
+def _refuse_giant(network: Callable[..., DepthModel], options: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    """Refuse options that would fill the memory before the weights turn out not to fit: they are tried without any."""
+    if _largest({name: value for name, value in checkpoint.options.items() if name != "audio"}) <= _USUAL_WIDTH:
+        return
+    with torch.device("meta"):
+        wanted = sum(weight.numel() for weight in network(**options).parameters())
+    held = sum(weight.numel() for weight in checkpoint.state.values())
+    if wanted > 2 * held + _SLACK:
+        raise _Giant(f"its config.json asks for {wanted} weights, and {held} are there; save the network again")
+
+
+def _largest(value: Any) -> float:
+    """The largest number among options."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    own = abs(value) if isinstance(value, int | float) else 0
+    return max([own, *map(_largest, inner)])
 
 
 def read_checkpoint(path: str | Path, layout: Layout, options: Mapping[str, Any] | None = None) -> Checkpoint:

@@ -1,45 +1,36 @@
 """Third-party ONNX depth networks behind the model contract; a side file says what their numbers mean.
 
-`model.onnx` holds a graph but not the meaning of its output, so `model.json` beside it declares that:
-{"output": kind, "layout": "NHWC" | "NCHW", "size": [height, width]}, and where they differ from the defaults
-"output_name": null, "output_scale": 1, "output_min": null, "range": [0, 1], "mean": [0, 0, 0], "std": [1, 1, 1],
-"license": text, "focal": null, "scale_bias": 0, "scale_spread": 0.35. Of a graph with several outputs (depth, normals,
-confidence), "output_name" says which one is the map; "focal" is the focal length over picture width at which a network
-has learned metres, the two after it say how these err, as `ModelInfo` has them.
+The graph takes pictures; one that `avsnet export` made of a network that hears also takes a recording.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from avsnet.errors import MissingExtraError, ModelError
+from avsnet.audio.direct_sound import direct_sounds, shifted
+from avsnet.audio.network_input import AudioSettings, resampled
+from avsnet.errors import MissingExtraError, ModelError, SampleError
+from avsnet.geometry import ASSUMED_FOV, intrinsics_from_fov
 from avsnet.models.contract import DepthModel
-from avsnet.models.info import OUTPUT_KINDS, ModelInfo
+from avsnet.models.info import ModelInfo
+from avsnet.models.onnx_side_file import read_declaration
 from avsnet.models.resize import checked_image
+from avsnet.models.settings import settings_by_name
 from avsnet.weights import weights_hash, what_else
 
-LAYOUTS = ("NCHW", "NHWC")
-DEFAULTS: dict[str, Any] = {
-    "output_name": None,
-    "output_scale": 1,
-    "output_min": None,
-    "range": (0, 1),
-    "mean": (0, 0, 0),
-    "std": (1, 1, 1),
-    "license": "not stated",
-    "focal": None,
-    "scale_bias": 0,
-    "scale_spread": 0.35,
-}
-_BESIDE = ("license", "focal", "scale_bias", "scale_spread")  # what the map itself does not depend on
+_BESIDE = ("license", "focal", "scale_bias", "scale_spread", "gives_scale")  # what the map does not depend on
+_INFO = (
+    *("size_multiple", "fit", "resample", "upsample", "upsample_inverse", "flip", "pad"),
+    *("focal", "gives_scale", "takes_intrinsics"),
+)  # entries that `ModelInfo` has under the same name
+_LEAD = 0.05  # seconds kept before the direct sound of a recording that is longer than the graph takes
+
 TYPES: dict[str, Any] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -49,7 +40,6 @@ TYPES: dict[str, Any] = {
 """What a graph may take; in whole numbers the declared range should be [0, 255]."""
 
 _LOCATION = re.compile(rb"\n\x08location\x12")  # in a graph: the key of the file in which a tensor's numbers lie
-EXAMPLE = '{"output": "disparity", "layout": "NCHW", "size": [192, 640]}'
 
 
 class OnnxDepthModel(DepthModel):
@@ -95,20 +85,27 @@ class OnnxDepthModel(DepthModel):
             weights_licence=declared["license"],
             source=str(self.path),
             size=self.size,
-            size_multiple=None,
-            focal=declared["focal"],
             scale_bias=float(declared["scale_bias"]),
             scale_spread=float(declared["scale_spread"]),
+            hears=declared["audio"] is not None,
+            **{name: declared[name] for name in _INFO},
         )
+        if declared["audio"] is not None:
+            self.audio = settings_by_name(AudioSettings, "audio", declared["audio"])
+            self.echo_dropout = float(declared["echo_dropout"])
+            self.samples: int = declared["samples"] or self.audio.samples
         self._session = _open_session(self.path)
-        self._output = _output_name(self.path, self._session, declared["output_name"])
+        wanted = ["waveform"] * self.info.hears + ["intrinsics"] * self.info.takes_intrinsics
+        self._output = _output_name(self.path, self._session, declared["output_name"], wanted)
         self._type = _input_type(self.path, self._session, self.layout, self.size)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """One pass over each image; nothing is resized.
 
         Args:
-            batch: `image` (B, 3, H, W) float 0..1 RGB, not normalised, (H, W) being `info.size`.
+            batch: `image` (B, 3, H, W) float 0..1 RGB, not normalised, of a size that is legal by `info`; of a network
+                that hears `waveform` (B, 2, N) with `sample_rate`, without which it sees alone; of one that takes them
+                `intrinsics` (B, 3, 3), in place of which a field of view of 70 degrees is assumed.
 
         Returns:
             {`info.output`: (B, 1, h, w) float32} at the network's own output size, on the image's device.
@@ -122,14 +119,40 @@ class OnnxDepthModel(DepthModel):
         inputs = (np.rint(inputs) if self._type is np.uint8 else inputs).astype(self._type)
         if self.layout == "NHWC":
             inputs = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))
+        feed = {self._session.get_inputs()[0].name: inputs}
+        if self.info.hears:
+            feed["waveform"] = self._window(batch, len(image))
+        if self.info.takes_intrinsics:
+            feed["intrinsics"] = _cameras(batch.get("intrinsics"), image)
         # One at a time: most exported graphs have a batch of one built in.
-        values = np.stack([self._run(inputs[i : i + 1]) for i in range(len(inputs))])
+        rows = [{name: values[i : i + 1] for name, values in feed.items()} for i in range(len(image))]
+        values = np.stack([self._run(row) for row in rows])
         return {self.kind: torch.from_numpy(values).to(image.device)}
 
-    def _run(self, inputs: np.ndarray) -> np.ndarray:
+    def _window(self, batch: dict[str, Any], count: int) -> np.ndarray:
+        """(B, 2, samples) at the graph's rate: the beginning, or what is round a later direct sound; else silence."""
+        assert self.audio is not None
+        if batch.get("waveform") is None:
+            if not self.echo_dropout:
+                raise SampleError(f"batch: {self.info.name} needs a sound, 'waveform' with 'sample_rate'")
+            return np.zeros((count, 2, self.samples), np.float32)
+        waveform = batch["waveform"].detach().cpu().float()
+        if waveform.shape[:2] != (count, 2) or batch.get("sample_rate") is None:
+            raise SampleError(f"batch: 'waveform' must be ({count}, 2, N) with its 'sample_rate' in hertz")
+        waveform = resampled(waveform, batch["sample_rate"], self.audio.sample_rate)
+        if self.audio.centre:
+            waveform = waveform - waveform.mean(dim=2, keepdim=True)
+        start = torch.zeros(count, dtype=torch.long)
+        if self.audio.align_to is not None and waveform.shape[2] > self.samples:
+            direct, _, found = direct_sounds(waveform, self.audio.sample_rate)
+            late = found & (direct + self.audio.samples > self.samples)
+            start = torch.where(late, direct - round(_LEAD * self.audio.sample_rate), start)
+        return shifted(waveform, start, self.samples).numpy()
+
+    def _run(self, feed: dict[str, np.ndarray]) -> np.ndarray:
         """One image of the graph's layout to one map, (1, h, w) float32 in the declared unit."""
         try:
-            (raw,) = self._session.run([self._output], {self._session.get_inputs()[0].name: inputs})
+            (raw,) = self._session.run([self._output], feed)
         except Exception as error:  # onnxruntime's own error types share no public base
             raise ModelError(f"{self.path}: the network fails to run ({_first_line(error)})") from None
         raw = np.asarray(raw)
@@ -141,71 +164,6 @@ class OnnxDepthModel(DepthModel):
         if not np.isfinite(raw).any():
             raise ModelError(f"{self.path}: the output has NaN or infinite values; is it normalised as declared?")
         return np.maximum(raw.astype(np.float32) * np.float32(self.output_scale), np.float32(self.output_min))
-
-
-def read_declaration(path: Path, entries: dict[str, Any]) -> dict[str, Any]:
-    """What an ONNX file's side file and the caller declare about it, complete and checked.
-
-    Args:
-        path: the `.onnx` file; the side file `<stem>.json` beside it may be missing if `entries` suffice.
-        entries: as in the side file; they win over it.
-
-    Returns:
-        All entries of the module's docstring.
-
-    Raises:
-        ModelError: a side file that is not JSON; an entry that is missing, unknown or wrong.
-    """
-    side = path.with_suffix(".json")
-    declared: Any = {}
-    if side.exists():
-        try:
-            declared = json.loads(side.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{side}: cannot be read as JSON ({_first_line(error)})") from None
-        if not isinstance(declared, dict):
-            raise ModelError(f"{side}: must hold one JSON object like {EXAMPLE}")
-    declared = {**declared, **entries}
-    missing = [name for name in _RULES if name not in declared and name not in DEFAULTS]
-    if missing:
-        names = ", ".join(f'"{name}"' for name in missing)
-        where = f"{side} lacks" if side.exists() else f"there is no {side} to declare"
-        raise ModelError(f"{path}: {where} {names}; write for example {EXAMPLE} there, or give them as options")
-    for name, value in declared.items():
-        if name not in _RULES:
-            raise ModelError(f'{path}: unknown entry "{name}"; known are {", ".join(_RULES)}')
-        legal, rule = _RULES[name]
-        if not legal(value):
-            raise ModelError(f'{path}: "{name}" is {value!r}, but must be {rule}')
-    return {**DEFAULTS, **declared}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _are_numbers(value: Any, count: int) -> bool:
-    return isinstance(value, list | tuple) and len(value) == count and all(map(_is_number, value))
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "output": (lambda v: v in OUTPUT_KINDS, f"one of {', '.join(OUTPUT_KINDS)}"),
-    "layout": (lambda v: v in LAYOUTS, f"one of {', '.join(LAYOUTS)}"),
-    "size": (
-        lambda v: _are_numbers(v, 2) and all(isinstance(n, int) and n > 0 for n in v),
-        "[height, width] in whole pixels",
-    ),
-    "output_scale": (lambda v: _is_number(v) and v != 0, "a number other than 0"),
-    "output_min": (lambda v: v is None or _is_number(v), "a number or null"),
-    "range": (lambda v: _are_numbers(v, 2) and v[0] < v[1], "[low, high] with low < high"),
-    "mean": (lambda v: _are_numbers(v, 3), "three numbers"),
-    "std": (lambda v: _are_numbers(v, 3) and min(v) > 0, "three numbers above 0"),
-    "license": (lambda v: isinstance(v, str), "a text"),
-    "focal": (lambda v: v is None or (_is_number(v) and v > 0), "a number above 0, such as 0.889, or null"),
-    "scale_bias": (lambda v: _is_number(v) and abs(v) <= 3, "a logarithm from -3 to 3"),
-    "scale_spread": (lambda v: _is_number(v) and 0.02 <= v <= 3, "a deviation of log scale, 0.02 to 3"),
-    "output_name": (lambda v: v is None or isinstance(v, str), "the name of an output, or null"),
-}
 
 
 def external_files(path: Path) -> list[Path]:
@@ -248,16 +206,26 @@ def _open_session(path: Path) -> Any:
         raise ModelError(f"{path}: no readable ONNX graph ({_first_line(error)})") from None
 
 
-def _output_name(path: Path, session: Any, declared: str | None) -> str:
+def _cameras(intrinsics: torch.Tensor | None, image: torch.Tensor) -> np.ndarray:
+    """(B, 3, 3) float32, pixels of these pictures."""
+    count, _, height, width = image.shape
+    if intrinsics is not None:
+        return intrinsics.detach().cpu().float().numpy()
+    return np.repeat(intrinsics_from_fov(width, height, ASSUMED_FOV)[None], count, axis=0).astype(np.float32)
+
+
+def _output_name(path: Path, session: Any, declared: str | None, others: list[str]) -> str:
     """The output that is the map: the declared one, or the only one."""
     names = [output.name for output in session.get_outputs()]
     if declared is not None and declared not in names:
         raise ModelError(f'{path}: "output_name" is {declared!r}, but the outputs are {", ".join(names)}')
     inputs = [one.name for one in session.get_inputs()]
-    if len(inputs) != 1:
+    if inputs[1:] != others:
+        wanted = " and ".join(["one image", *others])
         raise ModelError(
-            f"{path}: the graph has {len(inputs)} inputs and {len(names)} outputs; it must take one image, and takes "
-            f"{', '.join(inputs) or 'nothing'}; export it with the image as its only input"
+            f"{path}: the graph has {len(inputs)} inputs and {len(names)} outputs; it must take {wanted}, and takes "
+            f"{', '.join(inputs) or 'nothing'}; "
+            + ("declare what it takes" if others else "export it with the image as its only input")
         )
     if declared is None and len(names) != 1:
         raise ModelError(
@@ -269,7 +237,7 @@ def _output_name(path: Path, session: Any, declared: str | None) -> str:
 
 def _input_type(path: Path, session: Any, layout: str, size: tuple[int, int]) -> Any:
     """NumPy's type for the picture, once the graph's input is found to be as declared."""
-    (one,) = session.get_inputs()
+    one = session.get_inputs()[0]
     if one.type not in TYPES:
         raise ModelError(f"{path}: the input is {one.type}; it must be one of {', '.join(TYPES)}")
     expected = [1, 3, *size] if layout == "NCHW" else [1, *size, 3]

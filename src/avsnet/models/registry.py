@@ -11,11 +11,12 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from avsnet.errors import ModelError, OptionError
+from avsnet.errors import AvsnetError, ModelError, OptionError, one_line
 from avsnet.models.info import ModelInfo
 
 if TYPE_CHECKING:  # torch takes a second to import, and names and licences do not need it
@@ -30,6 +31,11 @@ PREFIXES = {
 PREFIX_FORMS = ("onnx:PATH", "huggingface:ID_OR_FOLDER")
 """What such names look like, for people."""
 
+
+_HOMES = {"avsnet_": "avsnet.models.avsnet.weights"}
+"""The file in which names of this beginning are registered: the packaged pair needs the files of no other models, nor
+the libraries that those import."""
+_LONGEST_REASON = 200  # characters of what a library says
 
 Factory = TypeVar("Factory", bound=Callable[..., "DepthModel"])
 
@@ -113,19 +119,36 @@ def create_model(name: str, weights: str | Path | None = None, **options: Any) -
             raise OptionError(f"{name} brings its own weights; leave out weights={weights!r}")
         factory = pkgutil.resolve_name(PREFIXES[prefix])
         _check_options(name, factory, options, positional=1)
-        return factory(name.removeprefix(f"{prefix}:"), **options).eval()
+        with _readable(name, name.removeprefix(f"{prefix}:")):
+            return factory(name.removeprefix(f"{prefix}:"), **options).eval()
     info, factory = _registered(name)
     if weights is not None:
         if not _takes(factory, "weights"):
             raise OptionError(f"{name} has no weights to load; leave out weights={weights!r}")
         options["weights"] = weights
     _check_options(name, factory, options)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _readable(name, weights):
         torch.default_generator.manual_seed(0)
         model = factory(**options)
     if not hasattr(model, "info"):
         model.info = info
     return model.eval()
+
+
+@contextmanager
+def _readable(name: str, weights: str | Path | None) -> Iterator[None]:
+    """The border to files of anyone: what a network's own code makes of their entries is an error of the files."""
+    try:
+        yield
+    except AvsnetError:
+        raise
+    except Exception as error:
+        if weights is None:
+            raise
+        reason = one_line(error)[:_LONGEST_REASON] or "no reason given"
+        raise ModelError(
+            f"{weights}: cannot be loaded as {name} ({type(error).__name__}: {reason}); fetch or save it again"
+        ) from error
 
 
 def _import_model_files() -> None:
@@ -141,7 +164,10 @@ def _prefix(name: str) -> str | None:
 
 
 def _registered(name: str) -> tuple[ModelInfo, Callable[..., DepthModel]]:
-    names = list_models()
+    for home in (home for beginning, home in _HOMES.items() if name.startswith(beginning)):
+        importlib.import_module(home)
+    if name not in _MODELS:
+        names = list_models()
     if name not in _MODELS:
         nearest = ", ".join(difflib.get_close_matches(name, names)) or "no registered name"
         raise ModelError(

@@ -93,6 +93,8 @@ def checked_image(batch: dict[str, Any], info: ModelInfo) -> torch.Tensor:
     image = batch.get("image")
     if not isinstance(image, torch.Tensor) or not image.is_floating_point() or image.ndim != 4:
         raise SampleError("batch: 'image' must be a float tensor of shape (B, 3, H, W), values 0..1")
+    if torch.compiler.is_compiling():  # a graph cannot raise, and would keep the sizes it was compared with
+        return image
     sides, multiple = tuple(image.shape[2:]), info.size_multiple
     legal = sides == info.size or (multiple is not None and min(sides) > 0 and not any(n % multiple for n in sides))
     if image.shape[1] != 3 or not legal:

@@ -6,7 +6,7 @@ import csv
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from avsnet.evaluation.protocol import metres_of, truths_of, validate
+from avsnet.io.whole_files import WRITE_ERRORS, atomic_path, cannot_write, sync
 from avsnet.metrics import METRICS, MetricMean
 from avsnet.train.datamodule import DepthData, TrainingLoader
 from avsnet.train.module import DepthTraining
@@ -36,13 +37,19 @@ class Table:
         """Keep the lines up to a step: those after it will be written again."""
         kept = []
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                # A line that was being written when the run was killed is short.
-                kept = [row for row in csv.DictReader(file) if None not in row.values() and int(row["step"]) <= step]
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+            with self.path.open(newline="", encoding="utf-8", errors="replace") as file:
+                kept = [row for row in csv.DictReader(_without_zeros(file)) if self._is_whole(row, step)]
+        with atomic_path(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(kept)
+
+    def _is_whole(self, row: dict[Any, Any], step: int) -> bool:
+        """Whether a line is one of ours up to a step: one that was being written when the run was killed is short."""
+        texts = [row.get(name) for name in self.columns]
+        if row.keys() != set(self.columns) or not all(isinstance(text, str) for text in texts):
+            return False
+        return str(row["step"]).isdecimal() and int(row["step"]) <= step
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a line."""
@@ -228,9 +235,19 @@ class Checkpoints(StepCallback):
         if step % self.every and step != module.steps:
             return
         part = self.path.with_suffix(".part")
-        trainer.save_checkpoint(part)
-        if trainer.is_global_zero:
-            os.replace(part, self.path)
+        try:
+            trainer.save_checkpoint(part)
+            if trainer.is_global_zero:
+                sync(part)
+                os.replace(part, self.path)
+        except WRITE_ERRORS as error:
+            part.unlink(missing_ok=True)
+            raise cannot_write(self.path, error) from None
+
+
+def _without_zeros(lines: Iterable[str]) -> Iterator[str]:
+    """Lines without the zero bytes that a crash of the machine leaves, on which some versions of csv stop."""
+    return (line.replace("\0", "") for line in lines)
 
 
 def _loader(trainer: Trainer) -> TrainingLoader:

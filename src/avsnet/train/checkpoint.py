@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 from avsnet.errors import TrainingError
+from avsnet.weights import archive_damage
 
 
 def check_checkpoint(path: Path) -> None:
@@ -16,13 +16,13 @@ def check_checkpoint(path: Path) -> None:
     """
     if not path.exists():
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            spoilt = archive.testzip()
-    except (OSError, zipfile.BadZipFile):
-        spoilt = path.name
-    if spoilt is not None:
+    if not _is_archive(path) or archive_damage(path):
         raise TrainingError(
             f"{path}: is no whole checkpoint ({path.stat().st_size} bytes are there), so the run cannot go on; copy it "
             "again, or delete it to begin anew"
         )
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\3\4"

@@ -18,6 +18,7 @@ import yaml
 
 from avsnet.audio.range_axis import BATVISION_AXIS, RangeAxis
 from avsnet.errors import OptionError
+from avsnet.io.texts import parse_yaml, read_text
 from avsnet.train.text_entries import take_texts
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class DataConfig:
             one over this of its sides, wherever it lies; 1 shows all of them at their size. Not for triplets.
         noise: probability that a training recording suffers what real ones do: hum, rumble, hiss, clicks, low level,
             a narrow band, another offset.
+        focal: spread of the logarithm of the focal length that a network is told in training, round the true one: what
+            is seen then fixes the metres less than what is heard. For networks that take intrinsics.
         shuffle_echoes: give every sample the echo of another one, in training and validation: the control.
         cache: folder in which simulated rooms and half-real echoes are kept, so that each is made once.
         rigs: half-real frames are recorded by so many rigs, each recording a sample of its own; in validation by one.
@@ -96,6 +99,7 @@ class DataConfig:
     jitter: float = 0.5
     zoom: float = 1.0
     noise: float = 0.0
+    focal: float = 0.0
     shuffle_echoes: bool = False
     cache: str | None = None
     rigs: int = 1
@@ -168,8 +172,9 @@ class TrainConfig:
         seed: draws the order of samples, what is varied in them, and chance inside the network.
         epochs: passes over the training rows; what does not fill a last batch is left out.
         steps: steps in all, in place of epochs.
-        loss: silog, log_l1 (BITD) or l1 (BatVision U-Net); or photometric, which learns from frames of a moving
-            camera without their depth (Monodepth2, MonoViT, Lite-Mono); or ear, the network of scale_from ear.
+        loss: silog, log_l1 (BITD), l1 (BatVision U-Net) or relative_l1 (abs_rel itself); or photometric, which learns
+            from frames of a moving camera without their depth (Monodepth2, MonoViT, Lite-Mono); or ear, the network of
+            scale_from ear.
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
         validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
@@ -190,7 +195,7 @@ class TrainConfig:
     seed: int = 0
     epochs: int = 5
     steps: int | None = None
-    loss: Literal["silog", "log_l1", "l1", "photometric", "ear"] = "silog"
+    loss: Literal["silog", "log_l1", "l1", "relative_l1", "photometric", "ear"] = "silog"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     validate_every: float = 1.0
@@ -249,6 +254,7 @@ class TrainConfig:
             if not 0.0 <= chance <= 1.0:
                 raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")
         for name, number in (
+            ("data.focal", data.focal),
             ("optimiser.weight_decay", optimiser.weight_decay),
             ("optimiser.clip", optimiser.clip),
             ("photometric.smoothness", self.photometric.smoothness),
@@ -338,7 +344,9 @@ def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise OptionError(f"{path}: is its own base; take the `base` out of one of the files")
     try:
-        entries = get_loader("yaml")(path.read_text(encoding="utf-8"))
+        text = read_text(path)
+        parse_yaml(text)  # refuses what would unfold to more than a machine holds
+        entries = get_loader("yaml")(text)
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror}); give the YAML file of a run") from None
     except Exception as error:  # YAML's errors share no public base with jsonargparse's
@@ -348,6 +356,8 @@ def _with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     base = entries.pop("base", None)
     if base is None:
         return entries
+    if not isinstance(base, str):
+        raise OptionError(f"{path}: base is {base!r}, but must be the name of a file")
     under = _with_base(path.parent / base, (*seen, path))
     _last_length(under, entries)
     return _merged(under, entries)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avsnet.errors import MissingExtraError, ModelError, TrainingError
+from avsnet.errors import MissingExtraError, ModelError, TrainingError, one_line
+from avsnet.io.whole_files import WRITE_ERRORS, cannot_write, sync
 from avsnet.train.card import environment, model_card
 from avsnet.train.checkpoint import check_checkpoint
 from avsnet.train.config import TrainConfig, read_config, write_config
@@ -50,10 +53,19 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
         TrainingError: the folder holds another run, the loss is no number, or the system stopped the run.
         DataError: the data set is not as published, or too many of its rows cannot be read.
         ModelError: an unknown network, or one that does not give what the loss looks at or cannot be saved.
+        OutputError: the folder cannot be written, or the disk is full.
+        KeyboardInterrupt: says how to go on.
     """
     _check_lightning()
-    if config.loss == "ear":
-        return _train_ear(config, command, callbacks)
+    method = _train_ear if config.loss == "ear" else _train_depth
+    try:
+        return method(config, command, callbacks)
+    except OSError as error:  # readers have errors of their own
+        raise cannot_write(error.filename or config.out, error) from None
+
+
+def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) -> Path:
+    """Train a depth network, and write its best weights with their card."""
     from avsnet.models.registry import create_model
     from avsnet.train.callbacks import Log, Validation
     from avsnet.train.datamodule import DepthData
@@ -65,8 +77,8 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
     data = DepthData(config, config.devices * config.nodes)
-    method = SelfSupervised if config.loss == "photometric" else Supervised
-    module = method(network, config, data.steps, data.order.steps_per_epoch)
+    kind = SelfSupervised if config.loss == "photometric" else Supervised
+    module = kind(network, config, data.steps, data.order.steps_per_epoch)
     first = _is_first()
     if first:
         _prepare(config, folder, _checkpoint(folder), command)
@@ -159,9 +171,32 @@ def _fit(
         trainer = _trainer(config, callbacks, first)
         resumed = last if config.resume and last.exists() else None
         try:
-            trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+            with _interruptible(folder):
+                trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
         except SIGTERMException:
             raise TrainingError(f"{folder}: the system stopped the run (SIGTERM); go on with it by --resume") from None
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            if resumed is None or any(getattr(one, "first", None) is not None for one in callbacks):
+                raise
+            raise TrainingError(
+                f"{last}: is no checkpoint of this run ({one_line(error)[:200]}); delete it to begin anew"
+            ) from error
+
+
+@contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    """Ctrl-C ends a run like any program; Lightning makes an exit of its own of it, and ignores Ctrl-C from then on."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as end:
+        if not isinstance(end.__context__, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt(f"{folder}: go on with it by --resume") from None
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _trainer(config: TrainConfig, callbacks: Sequence[Any], first: bool) -> Trainer:
@@ -233,7 +268,7 @@ def _prepare(config: TrainConfig, folder: Path, last: Path, command: str) -> Non
 def _begun(folder: Path, last: Path) -> bool:
     """Whether there is anything to lose: a run that ended before its first line of the log may begin anew."""
     log = folder / "metrics.csv"
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return len(lines) > 1 or last.exists() or (folder / "model").exists()
 
 
@@ -258,7 +293,11 @@ def _save(module: DepthTraining, folder: Path) -> None:
     """Write the weights as our folder, whole or not at all."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    module.save(part)
+    try:
+        module.save(part)
+        sync(part)
+    except WRITE_ERRORS as error:
+        raise cannot_write(part, error) from None
     (part / "README.md").unlink(missing_ok=True)  # the library's boilerplate; MODEL_CARD.md says more
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)

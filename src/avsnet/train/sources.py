@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from avsnet.audio.range_axis import RangeAxis
@@ -168,6 +169,8 @@ class TrainingRows(Dataset[dict[str, Any]]):
             sample = zoomed(sample, size, self.config.zoom ** -(share**2), (place[0], place[1]))
         if mirrored < self.config.flip:
             sample = flip(sample)
+        if self.config.focal:
+            sample["intrinsics"] = with_other_focal(sample["intrinsics"], self.config.focal, chance)
         names = [name for name in ("image", "earlier", "later") if name in sample]
         if names:
             # Side by side they are one picture, of one draw.
@@ -220,6 +223,13 @@ class ValidationRows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, place: int) -> dict[str, Any]:
         return wanted(self.dataset[self.rows[place]], self.config)
+
+
+def with_other_focal(intrinsics: Tensor, spread: float, chance: torch.Generator) -> Tensor:
+    """(3, 3) pixels, both focal lengths times one factor whose logarithm has this spread."""
+    other = intrinsics.clone()
+    other[:2, :2] *= torch.exp(spread * torch.randn((), generator=chance))
+    return other
 
 
 def wanted(sample: Mapping[str, Any], config: DataConfig) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsnet.errors import ModelError
-from avsnet.losses import l1, log_l1, silog
+from avsnet.losses import l1, log_l1, relative_l1, silog
 from avsnet.train.config import TrainConfig
 from avsnet.train.module import DepthTraining
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-LOSSES: dict[str, Loss] = {"silog": silog, "log_l1": log_l1, "l1": l1}
+LOSSES: dict[str, Loss] = {"silog": silog, "log_l1": log_l1, "l1": l1, "relative_l1": relative_l1}
 """Each loss by the name that a config gives it."""
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from avsnet.errors import OptionError
-from avsnet.models.avsnet.fusion import FUSIONS, Fusion, bilinear
+from avsnet.models.avsnet.fusion import FUSIONS, Fusion, ScaleFusion, bilinear
 from places import SHARED
 
 GOLDEN = SHARED / "golden" / "bitd" / "fusion_small.npz"
@@ -51,6 +51,23 @@ def test_once_the_gate_is_open_every_weight_and_the_echo_get_a_gradient(kind):
     silent = [name for name, weight in fusion.named_parameters() if not weight.grad.abs().max() > 0.0]
     assert not silent
     assert echo.grad.abs().max() > 0.0
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_the_factor_leads_from_what_is_seen_to_what_is_heard_as_far_as_that_is_trusted(kind):
+    torch.manual_seed(0)
+    fusion = ScaleFusion(kind, CHANNELS, WIDTH)
+    x, echo = maps(kind)
+    depth = torch.exp(torch.randn(len(x), 1, 5, 7))
+    seen = depth.log().mean(dim=(1, 2, 3))
+    last = fusion.read_out._net[2]
+    with torch.no_grad():
+        last.bias[1] = -100.0
+        assert torch.equal(fusion.factor(x, echo, depth), torch.ones(len(x)))
+        last.bias[1] = 100.0
+        heard = torch.log(fusion.factor(x, echo, depth)) + seen
+        torch.testing.assert_close(torch.log(fusion.factor(x, echo, 3.0 * depth)) + seen + np.log(3.0), heard)
+        assert (torch.log(fusion.factor(x, echo.flip(0), depth)) + seen - heard).abs().max() > 1e-3
 
 
 def test_the_closed_gate_itself_gets_a_gradient():
@@ -126,3 +143,26 @@ def test_the_contracted_block_is_the_bilinear_layer_at_every_place_and_so_are_it
         strict=True,
     ):
         torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("output", ["residual", "replace", "concat"])
+def test_what_else_is_in_a_batch_changes_nothing(kind, output):
+    torch.manual_seed(0)
+    fusion = Fusion(kind, 16, 32, output).eval()
+    if output == "residual":
+        torch.nn.init.normal_(fusion.gate)
+    seen = torch.randn(3, 16, 4, 5) * torch.tensor([0.01, 1.0, 100.0]).reshape(3, 1, 1, 1)
+    heard = torch.randn(3, 6, 32) if kind == "tokens" else torch.randn(3, 32)
+    together = fusion(seen, heard)
+    for place in range(3):
+        alone = fusion(seen[place : place + 1], heard[place : place + 1])
+        assert torch.allclose(together[place], alone[0], rtol=1e-4, atol=1e-5 * float(seen[place].abs().max()))
+
+
+def test_film_without_a_word_from_the_echo_leaves_the_map_as_it_is():
+    film = FUSIONS["film"](8, 16)
+    torch.nn.init.zeros_(film.modulate.weight)
+    torch.nn.init.zeros_(film.modulate.bias)
+    seen = torch.randn(2, 8, 3, 4)
+    assert torch.equal(film(seen, torch.randn(2, 16)), seen)

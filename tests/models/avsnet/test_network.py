@@ -134,6 +134,23 @@ def test_the_echo_reaches_the_decoder_where_it_is_fused_into_it_and_else_the_bin
         assert torch.equal(*seen) == (place == "bins")
 
 
+def test_an_echo_that_is_fused_into_the_scale_multiplies_every_metre_by_one_factor(heard):
+    model, sees = tiny("avsnet_lite0_av", fuse_into="scale"), tiny("avsnet_lite0_v")
+    sees.load_state_dict({key: value for key, value in model.state_dict().items() if key in sees.state_dict()})
+    loud, seen = model(heard), sees(heard)
+    ratio = loud["metric_depth"] / seen["metric_depth"]
+    for key in ("metric_depth", "bin_centers", "seed_centers"):
+        torch.testing.assert_close(loud[key], ratio[..., :1, :1] * seen[key])
+    assert (ratio[0] - ratio[1]).abs().max() > 1e-5
+    assert torch.equal(model(batch(sound=False))["metric_depth"], sees(heard)["metric_depth"])
+    other = model(heard | {"waveform": heard["waveform"].flip(0)})["metric_depth"]
+    assert (other - loud["metric_depth"]).abs().max() > 1e-5
+    nearer = heard | {
+        "intrinsics": torch.tensor([[40.0, 0.0, 20.0], [0.0, 40.0, 20.0], [0.0, 0.0, 1.0]]).expand(2, 3, 3)
+    }
+    assert not torch.allclose(model(nearer)["metric_depth"], loud["metric_depth"])
+
+
 def test_a_network_that_hears_starts_from_the_saved_one_that_sees_and_says_so(heard, tmp_path):
     sees = tiny("avsnet_lite0_v", max_depth=12.0)
     sees.save_pretrained(tmp_path)
@@ -375,7 +392,7 @@ def test_a_published_zoedepth_file_gives_encoder_and_head(tmp_path, heard):
         ({"fusion": "none"}, "without fusion it is avsnet_tiny_v"),
         ({"echo_dropout": 1.0}, "echo_dropout: found 1.0"),
         ({"input_size": (100, 100)}, "input_size"),
-        ({"fuse_into": "eyes"}, "fuse_into: found 'eyes', wanted one of bins, decoder"),
+        ({"fuse_into": "eyes"}, "fuse_into: found 'eyes', wanted one of bins, decoder, scale"),
         ({"bins": {"colour": 1}}, "bins: no setting 'colour'"),
         ({"audio": {"loudness": 1}}, "audio: no setting 'loudness'"),
         ({"max_depth": 0.05}, "depth_range"),

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsnet.errors import OptionError
+from avsnet.models.metric_bins.layers import PixelMLP
 from avsnet.models.sinusoids import sinusoids
 
 OUTPUTS = ("residual", "replace", "concat")
@@ -26,6 +27,7 @@ _MOST_CHANNELS = 256  # of a full bilinear map; where there are more, x is proje
 _PROJECTED = 128
 _RANK = 256
 _HEADS = 4
+_NEAREST = 1e-3  # metres, before a logarithm
 
 
 def bilinear(visual: Tensor, echo: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -159,3 +161,36 @@ class Fusion(nn.Module):
         if self.output == "residual":
             return x + self.gate * self.mix(self.norm(z))
         return z if self.output == "replace" else self.mix(torch.cat([x, z], dim=1))
+
+
+class ScaleFusion(Fusion):
+    """One factor for all metres of a picture; arguments as of `Fusion`.
+
+    ln factor = trust (heard - seen), where seen is the mean of ln depth by sight, and what was heard (ln metres) and
+    how far it is trusted (0 to 1) are read out of the fused bottleneck. The gate of a residual fusion is open from the
+    start: what is seen keeps a way of its own here.
+    """
+
+    def __init__(self, kind: str, channels: int, width: int, output: str = "residual") -> None:
+        super().__init__(kind, channels, width, output)
+        self.read_out = PixelMLP(channels, channels, 2)
+        last: nn.Conv2d = self.read_out._net[2]  # type: ignore[assignment]
+        with (
+            torch.no_grad()
+        ):  # a bottleneck has numbers of any size; a fresh network hears e metres, and half trusts it
+            last.weight.mul_(0.05)
+            last.bias.copy_(torch.tensor([1.0, 0.0]))  # type: ignore[union-attr]
+        if output == "residual":
+            nn.init.ones_(self.gate)
+
+    def factor(self, x: Tensor, echo: Tensor, depth: Tensor) -> Tensor:
+        """The factor, (B,), above 0.
+
+        Args:
+            x: (B, C, h, w) visual.
+            echo: as of `Fusion`.
+            depth: (B, 1, H, W) metres by sight.
+        """
+        heard, trust = self.read_out(self(x, echo)).mean(dim=(2, 3)).unbind(dim=1)
+        seen = torch.log(depth.clamp_min(_NEAREST)).mean(dim=(1, 2, 3))
+        return torch.exp(torch.sigmoid(trust) * (heard - seen))

@@ -19,7 +19,7 @@ from avsnet.audio.network_input import AudioSettings
 from avsnet.errors import EchoError, OptionError, SampleError
 from avsnet.models.avsnet.camera import in_canonical_metres, zoom_of
 from avsnet.models.avsnet.echo_encoder import EchoEncoder
-from avsnet.models.avsnet.fusion import Fusion
+from avsnet.models.avsnet.fusion import Fusion, ScaleFusion
 from avsnet.models.avsnet.names import avsnet_info, encoder_info
 from avsnet.models.contract import DepthModel
 from avsnet.models.echo_input import echo_input
@@ -44,7 +44,7 @@ NARROW = {
 attractors must reach further than the 6 cm of the published strength, or centres that start metres away never feel
 them."""
 
-PLACES = ("bins", "decoder")
+PLACES = ("bins", "decoder", "scale")
 """Where the fused bottleneck goes."""
 
 WEIGHTS = "model.safetensors"
@@ -78,7 +78,9 @@ class AVSNet(
         fusion_output: one of `avsnet.models.avsnet.fusion.OUTPUTS`.
         fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
             it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
-            is created so, as it is trained from scratch and keeps nothing of MiDaS.
+            is created so, as it is trained from scratch and keeps nothing of MiDaS. "scale": it sets one factor for all
+            metres of a picture, between what is seen and what is heard, and none where nothing is; whatever sees may
+            stay as it is, frozen.
         audio: `AudioSettings` by name that differ from their defaults.
         canonical_camera: whether metres and ranges are divided by the camera's zoom before they are learned, see
             `avsnet.models.avsnet.camera`, so that one network serves every camera.
@@ -137,7 +139,8 @@ class AVSNet(
             self.audio = settings_by_name(AudioSettings, "audio", audio or {})
             self.echo_dropout = echo_dropout
             self.fuse_into = fuse_into
-            self.fusion = Fusion(fusion, channels.bottleneck, width, fusion_output)
+            fused = ScaleFusion if fuse_into == "scale" else Fusion
+            self.fusion = fused(fusion, channels.bottleneck, width, fusion_output)
             self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
             if echo_dropout:
                 self.echo_encoder.null = nn.Parameter(torch.zeros(width))
@@ -168,15 +171,23 @@ class AVSNet(
         zoom = zoom_of(batch.get("intrinsics"), image) if self.info.takes_intrinsics else None
         if self.audio is None:
             features = self.midas.features(image)
-            return self._measure(features.bottleneck, features, zoom)
+            return self.measure(features.bottleneck, features, zoom)
         echo, heard = self._listen(batch, image, zoom)
-        if self.fuse_into == "decoder":
-            features = self.midas.features(image, lambda x: self.fusion(x, echo))
-            bottleneck = features.bottleneck
-        else:
-            features = self.midas.features(image)
-            bottleneck = self.fusion(features.bottleneck, echo)
-        return self._measure(bottleneck, features, zoom) | {"heard": heard}
+        return self.with_echo(image, echo, heard, zoom) | {"heard": heard}
+
+    def with_echo(self, image: Tensor, echo: Tensor, heard: Tensor, zoom: Tensor | None) -> dict[str, Tensor]:
+        """The outputs of `forward` from what the echo encoder made of the sound, (B, E) or (B, T, E)."""
+        features = self.midas.features(image, (lambda x: self.fusion(x, echo)) if self.fuse_into == "decoder" else None)
+        bottleneck = features.bottleneck
+        if self.fuse_into == "bins":
+            bottleneck = self.fusion(bottleneck, echo)
+        outputs = self.measure(bottleneck, features, zoom)
+        if isinstance(self.fusion, ScaleFusion):
+            metres = outputs["metric_depth"]
+            canonical = metres if zoom is None else metres / zoom[:, None, None, None]
+            factor = self.fusion.factor(bottleneck, echo, canonical)
+            outputs = _times(outputs, torch.where(heard, factor, 1.0))  # without an echo: as it sees
+        return outputs
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The parameters by how ZoeDepth's training sets their learning rates.
@@ -188,10 +199,10 @@ class AVSNet(
         rest = [weight for name, weight in self.named_parameters() if not name.startswith("midas.")]
         return groups | {"rest": rest}
 
-    def _measure(self, bottleneck: Tensor, features: MidasFeatures, zoom: Tensor | None) -> dict[str, Tensor]:
+    def measure(self, bottleneck: Tensor, features: MidasFeatures, zoom: Tensor | None) -> dict[str, Tensor]:
         """The outputs of `forward`; all of the bins' are metres, of the canonical camera or of the picture's own."""
         outputs = self.metric_bins(bottleneck, features.blocks, features.out_conv, features.disparity)
-        return outputs if zoom is None else {key: values * zoom[:, None, None, None] for key, values in outputs.items()}
+        return outputs if zoom is None else _times(outputs, zoom)
 
     def _listen(self, batch: dict[str, Any], image: Tensor, zoom: Tensor | None) -> tuple[Tensor, Tensor]:
         """What the fusion takes, (B, E) or (B, T, E), and (B,) bool, of which rows it is an echo."""
@@ -253,3 +264,8 @@ class AVSNet(
         load_strictly(model, state, path)
         model.weights_hash = weights_hash(path)
         return model.to(map_location).eval()
+
+
+def _times(outputs: dict[str, Tensor], factor: Tensor) -> dict[str, Tensor]:
+    """Maps (B, ..) times a factor (B,)."""
+    return {key: values * factor[:, None, None, None] for key, values in outputs.items()}

@@ -6,13 +6,13 @@ of a MiDaS or ZoeDepth network a new AVS-Net can start.
 
 from __future__ import annotations
 
-import json
 import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from avsnet.errors import ModelError, OptionError
+from avsnet.io.texts import read_json
 from avsnet.models.avsnet.names import ENCODERS, avsnet_info, encoder_info
 from avsnet.models.avsnet.network import WEIGHTS, AVSNet
 from avsnet.models.info import ModelInfo
@@ -43,9 +43,12 @@ def load_folder(folder: str | Path, **options: Any) -> AVSNet:
     """
     config = folder_config(folder)
     for name in ("bins", "audio"):
-        if name in options:
-            options[name] = {**(config.get(name) or {}), **options[name]}
-    info = avsnet_info(encoder_info(config["encoder"]), config["fusion"] != "none")
+        if name in options and isinstance(config.get(name), dict):
+            options[name] = {**config[name], **options[name]}
+    try:
+        info = avsnet_info(encoder_info(config["encoder"]), config["fusion"] != "none")
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from None
     return build(AVSNet, info, options, folder, Layout()).eval()
 
 
@@ -57,12 +60,12 @@ def folder_config(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder, "config.json")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError:
         raise ModelError(f"{folder}: no config.json in it; give a folder that save_pretrained wrote") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); save the network again") from None
-    if not isinstance(config, dict) or not {"encoder", "fusion"} <= config.keys():
+    if not isinstance(config, dict) or not all(isinstance(config.get(name), str) for name in ("encoder", "fusion")):
         raise ModelError(f"{path}: is not the configuration of an AVS-Net; it names no encoder and fusion")
     return config
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor, nn
 
 from avsnet.errors import OptionError
 from avsnet.models.info import ModelInfo
@@ -18,6 +15,7 @@ from avsnet.models.load import build
 from avsnet.models.midas.decoder import MidasDecoder
 from avsnet.models.midas.imagenet import load_imagenet
 from avsnet.models.midas.keys import LAYOUT
+from avsnet.models.midas.lite import LiteEfficientNet, LiteSize
 from avsnet.models.midas.network import IMAGENET, Midas, with_input_size
 from avsnet.models.registry import register_model
 
@@ -52,35 +50,6 @@ LITE0 = replace(
 )
 
 
-class LiteEfficientNet(nn.Module):
-    """A lite EfficientNet (Tan and Le 2019, without squeeze and excitation) cut where its stride doubles.
-
-    Args:
-        name: of timm's network.
-
-    Attributes:
-        channels: of the maps at strides 4, 8, 16, 32.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        import timm
-
-        net: Any = timm.create_model(name)
-        # Grouped and numbered as in the published files; the third entry was the activation, which is in bn1 now.
-        self.layer1 = nn.Sequential(net.conv_stem, net.bn1, nn.Identity(), *net.blocks[:2])
-        self.layer2, self.layer3, self.layer4 = (nn.Sequential(*net.blocks[i:j]) for i, j in ((2, 3), (3, 5), (5, 7)))
-        self.channels = tuple(stage["num_chs"] for stage in net.feature_info[1:])
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) normalised -> maps at strides 4, 8, 16, 32."""
-        maps = []
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            image = layer(image)
-            maps.append(image)
-        return maps
-
-
 @register_model(SMALL)
 def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """MiDaS v2.1 small."""
@@ -88,7 +57,7 @@ def midas_small(weights: str | Path | None = None, input_size: tuple[int, int] |
 
 
 def _small(input_size: tuple[int, int] | None = None) -> Midas:
-    encoder = LiteEfficientNet("tf_efficientnet_lite3")
+    encoder = LiteEfficientNet(LiteSize(width=1.2, depth=1.4))
     decoder = MidasDecoder(encoder.channels, (64, 128, 256, 512), (32, 32), head_corners=False)
     return Midas(with_input_size(SMALL, input_size), encoder, decoder, IMAGENET)
 
@@ -96,7 +65,7 @@ def _small(input_size: tuple[int, int] | None = None) -> Midas:
 @register_model(TINY)
 def midas_tiny(weights: str | Path | None = None, input_size: tuple[int, int] | None = None) -> Midas:
     """The shape of MiDaS v2.1 small with a sixth of its weights, for training from scratch."""
-    return build(partial(_lite, TINY, "efficientnet_lite0"), TINY, {"input_size": input_size}, weights, LAYOUT)
+    return build(partial(_lite, TINY, LiteSize(same=False)), TINY, {"input_size": input_size}, weights, LAYOUT)
 
 
 @register_model(LITE0)
@@ -108,13 +77,13 @@ def midas_lite0(
     """The same on an encoder whose padding is that of the published ImageNet weights, `imagenet`."""
     if weights is not None and imagenet is not None:
         raise OptionError(f"{LITE0.name}: give weights or imagenet, not both")
-    built = build(partial(_lite, LITE0, "tf_efficientnet_lite0"), LITE0, {"input_size": input_size}, weights, LAYOUT)
+    built = build(partial(_lite, LITE0, LiteSize()), LITE0, {"input_size": input_size}, weights, LAYOUT)
     if imagenet is not None:
         load_imagenet(built.pretrained, imagenet)
     return built
 
 
-def _lite(base: ModelInfo, name: str, input_size: tuple[int, int] | None = None) -> Midas:
-    encoder = LiteEfficientNet(name)
+def _lite(base: ModelInfo, size: LiteSize, input_size: tuple[int, int] | None = None) -> Midas:
+    encoder = LiteEfficientNet(size)
     decoder = MidasDecoder(encoder.channels, (32, 48, 64, 64), (32, 16), head_corners=False)
     return Midas(with_input_size(base, input_size), encoder, decoder, IMAGENET, channels_last=True)
