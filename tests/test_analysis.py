@@ -1,12 +1,12 @@
-"""AIDE against loops over pixels, the bootstrap against theory, and what must hold for any scores."""
+"""AIDE against loops over pixels, and what must hold for any scores."""
 
 import math
 
 import numpy as np
 import pytest
 
-from avsnet.analysis import aide, aide_of_intervals, bootstrap, gap_closed, interval_errors
-from avsnet.errors import DepthError, OptionError
+from avsnet.analysis import aide, aide_of_intervals, gap_closed, interval_errors
+from avsnet.errors import DepthError
 
 
 @pytest.fixture(scope="module")
@@ -87,42 +87,6 @@ def test_maps_that_do_not_belong_together_are_refused(maps):
         aide(np.full_like(pred_v, np.nan), pred_av, target, valid)
     with pytest.raises(DepthError, match="same images"):
         aide_of_intervals([np.ones(2)], [np.ones(3)])
-
-
-def test_the_interval_of_a_normal_sample_is_that_of_theory():
-    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
-    found = bootstrap(values, draws=4000)
-    half = 1.96 * values.std(ddof=1) / 20.0
-    assert found.mean == pytest.approx(values.mean())
-    assert found.low == pytest.approx(values.mean() - half, abs=0.15 * half)
-    assert found.high == pytest.approx(values.mean() + half, abs=0.15 * half)
-
-
-def test_the_interval_equals_a_slow_loop_and_repeats_with_its_seed():
-    values = np.random.default_rng(2).exponential(1.0, 30)
-    random = np.random.default_rng(5)
-    means = sorted(np.mean([values[i] for i in random.integers(30, size=30)]) for _ in range(500))
-    found = bootstrap(values, level=0.9, draws=500, seed=5)
-    assert found.low == pytest.approx(np.quantile(means, 0.05))
-    assert found.high == pytest.approx(np.quantile(means, 0.95))
-    assert found == bootstrap(values, level=0.9, draws=500, seed=5)
-
-
-def test_a_paired_interval_is_narrower_than_what_unpaired_scores_would_give():
-    random = np.random.default_rng(3)
-    hard = random.normal(1.0, 0.5, 200)  # how hard each image is, for both systems alike
-    visual, audio_visual = hard + random.normal(0.10, 0.02, 200), hard + random.normal(0.0, 0.02, 200)
-    paired = bootstrap(visual - audio_visual)
-    assert paired.low > 0.09
-    assert paired.high - paired.low < 0.2 * (bootstrap(visual).high - bootstrap(visual).low)
-
-
-@pytest.mark.parametrize(
-    ("values", "options"), [([], {}), ([np.nan], {}), ([1.0], {"level": 1.0}), ([1.0], {"draws": 0})]
-)
-def test_what_cannot_be_drawn_from_is_refused(values, options):
-    with pytest.raises((DepthError, OptionError)):
-        bootstrap(np.array(values), **options)
 
 
 def test_the_gap_is_closed_by_all_by_nothing_or_by_less():

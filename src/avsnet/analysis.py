@@ -1,4 +1,4 @@
-"""What the numbers of many images say: where the echo helps, how sure that is, and how much of the gap it closes.
+"""What the numbers of many images say: where the echo helps, and how much of the gap it closes.
 
 Source: the paper's AIDE (averaged improvement over depth intervals of one metre), whose printed formula we restore as
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avsnet.errors import DepthError, OptionError
+from avsnet.errors import DepthError
 
 
 @dataclass(frozen=True)
@@ -102,46 +102,6 @@ def aide_of_intervals(errors_v: list[np.ndarray], errors_av: list[np.ndarray]) -
     sums = np.nansum(gains, axis=0)
     with np.errstate(invalid="ignore"):
         return Aide(sums / images, sums / len(gains), images, len(gains))
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its bootstrap interval.
-
-    Attributes:
-        mean: of the values.
-        low: lower end.
-        high: upper end.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-
-def bootstrap(values: np.ndarray, *, level: float = 0.95, draws: int = 2000, seed: int = 0) -> Interval:
-    """Percentile bootstrap interval of a mean over images (Efron 1979).
-
-    Args:
-        values: (N,) one number an image; give differences of two systems on the same images for a paired interval.
-        level: share of draws within the interval.
-        draws: how many times N images are drawn with replacement.
-        seed: of the draws; the same seed and N draw the same images, whatever the values.
-
-    Raises:
-        DepthError: no values, or one that is not finite.
-        OptionError: a level outside 0..1, or no draws.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise DepthError(f"bootstrap of {values.shape} values: wanted (N,) finite numbers, at least one")
-    if not 0.0 < level < 1.0 or draws < 1:
-        raise OptionError(f"level {level}, draws {draws}: wanted a share between 0 and 1 and at least one draw")
-    random = np.random.default_rng(seed)
-    # One draw at a time: all at once would take N x draws numbers.
-    means = np.array([values[random.integers(values.size, size=values.size)].mean() for _ in range(draws)])
-    low, high = np.quantile(means, ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
-    return Interval(float(values.mean()), float(low), float(high))
 
 
 def gap_closed(visual: float, audio_visual: float, oracle: float) -> float:

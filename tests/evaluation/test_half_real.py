@@ -8,17 +8,23 @@ import pytest
 from PIL import Image
 
 from avsnet import cli
+from avsnet.audio.recording import Heard
 from avsnet.data.rgbd import RgbdFolder
 from avsnet.errors import OptionError
 from avsnet.evaluation.half_real import HalfRealCases, every_row
 from avsnet.evaluation.instances import Cases
+from avsnet.evaluation.protocol import ORACLES
 from avsnet.evaluation.run import check_trials, evaluate
 from avsnet.evaluation.scores import Scores
 from avsnet.evaluation.trials import Scaling, System, Trial
+from avsnet.io.recordings import Recording
 from avsnet.metrics import METRICS
+from avsnet.models.infer import at_picture_size, network_map
 from avsnet.models.packaged import AV, V
+from avsnet.models.registry import model_info
 from avsnet.scale.rules import ScaledDepth
-from avsnet.scale.sources import SOURCES, Found, Source
+from avsnet.scale.scene import Found, Scene
+from avsnet.scale.sources import SOURCES, Source, everything
 from data_trees import walls_tree
 from places import SHARED
 
@@ -28,12 +34,19 @@ def labels(trials):
 
 
 def test_a_relative_model_has_no_metres_of_its_own_and_each_that_hears_a_control(models):
-    assert labels(every_row([System("toy_shape"), System("avsnet_tiny_v"), System("avsnet_tiny_av")])) == [
+    systems = [System("toy_shape"), System("avsnet_tiny_v"), System("avsnet_tiny_av")]
+    found = labels(every_row(systems, controls=["shuffled"]))
+    by_truth = {scaling for system, scaling in found if system == "toy_shape" and scaling.startswith("oracle_")}
+    assert by_truth == set(ORACLES)
+    plain = ("none", "auto", "ear", "ranging", "median", "oracle_median")
+    assert [row for row in found if row[0] != "toy_shape" or row[1].partition("@")[0].partition(":")[0] in plain] == [
         ("avsnet_tiny_av", "none"),
         ("avsnet_tiny_av", "oracle_median"),
         ("avsnet_tiny_av@shuffled", "none"),
         ("avsnet_tiny_v", "none"),
         ("avsnet_tiny_v", "oracle_median"),
+        ("toy_shape", "auto"),
+        ("toy_shape", "auto@shuffled"),
         ("toy_shape", "ear"),
         ("toy_shape", "ear@shuffled"),
         ("toy_shape", "median:avsnet_tiny_av"),
@@ -43,13 +56,30 @@ def test_a_relative_model_has_no_metres_of_its_own_and_each_that_hears_a_control
         ("toy_shape", "ranging"),
         ("toy_shape", "ranging@shuffled"),
     ]
-    alone = labels(every_row([System("toy_open"), System("toy_v"), System("avsnet_tiny_v")], shuffled=False))
+    alone = labels(every_row([System("toy_open"), System("toy_v"), System("avsnet_tiny_v")], controls=()))
     assert ("toy_v", "none") in alone and ("toy_v", "focal") not in alone
     assert {scaling for system, scaling in alone if system == "toy_open"} == {"affine:avsnet_tiny_v", "oracle_affine"}
 
 
+def test_auto_finds_what_predict_finds_and_its_control_hears_what_the_name_says(models, tmp_path):
+    walls_tree(tmp_path / "walls", (2.0, 3.0, 4.0))
+    cases = HalfRealCases(f"rgbd:{tmp_path / 'walls'}")
+    trials = [Trial(System("toy_shape"), Scaling.parse(text)) for text in ("auto", "auto@shuffled")]
+    assert [system.label for system in trials[1].systems] == ["toy_shape", f"{AV}@shuffled"]
+    rows = evaluate(trials, cases, tmp_path / "out", extra=cases.header).rows
+    case = cases[1]
+    values = 0.37 * case.picture[..., 0].astype(np.float32) / 255
+    seen = {"camera": case.intrinsics, "waveform": case.waveform, "sample_rate": case.sample_rate, "rig": case.rig}
+    metres = at_picture_size(network_map(System(AV).build(), case.picture, **seen), model_info(AV), values.shape)
+    heard = Heard(Recording(case.waveform.numpy(), case.sample_rate), case.rig)
+    scene = Scene(values, model_info("toy_shape"), case.intrinsics, heard.echo, lambda _: metres)
+    expected = everything(scene).scaled.scale
+    (row,) = [row for row in rows if row["id"] == case.id and row["scaling"] == "auto"]
+    assert float(row["scale"]) == pytest.approx(expected, rel=1e-3)
+
+
 def test_without_networks_the_packaged_pair_gives_metres(models):
-    assert {trial.system.label for trial in every_row([])} == {V, AV, f"{AV}@shuffled"}
+    assert {trial.system.label for trial in every_row([])} == {V, AV, f"{AV}@shuffled", f"{AV}@silent", f"{AV}@late"}
 
 
 @pytest.fixture
@@ -101,6 +131,20 @@ def test_unknown_pixels_are_clamped_and_counted(models, tmp_path):
     assert line["unknown"] == seen["unknown"] and line["images"] == "1"
 
 
+def test_another_renderers_echoes_are_other_recordings_of_the_same_rigs_and_kept_apart(models, tmp_path):
+    pytest.importorskip("pyroomacoustics")
+    walls_tree(tmp_path / "walls")
+    source, cache = f"rgbd:{tmp_path / 'walls'}", tmp_path / "echoes"
+    ours, theirs = (HalfRealCases(source, cache=cache, renderer=name) for name in ("rooms", "planes"))
+    assert ours[0].rig == theirs[0].rig and ours.name != theirs.name
+    assert not np.allclose(ours[0].waveform, theirs[0].waveform)
+    again = HalfRealCases(f"rgbd:{tmp_path / 'walls'}", renderer="planes")
+    assert np.array_equal(again[0].waveform, theirs[0].waveform)
+    assert "no network was trained" in theirs.header["renderer"]
+    with pytest.raises(OptionError, match="renderer 'odeon' is none of rooms, planes"):
+        HalfRealCases(f"rgbd:{tmp_path / 'walls'}", renderer="odeon")
+
+
 def test_metres_are_corrected_for_the_cameras_focal_length(tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
@@ -139,8 +183,9 @@ def test_the_command_writes_and_prints_scores_and_refuses_what_it_brings_itself(
     out = capsys.readouterr().out
     assert "half_real:rgbd:hololens_rgbd:test (development set), frames: 2 of 2" in out
     assert "ranging@shuffled" in out and f"median:{AV}" in out
+    assert "ranging@late" in out and "ear@silent" in out
     assert Scores.read(tmp_path).header["role"] == "development set"
-    for clash in (["--data", "x"], ["--scalings", "none"], ["--rig", "x"]):
+    for clash in (["--data", "x"], ["--rig", "x"]):
         assert cli.main([*words, *clash]) == 2
         assert f"leave out {clash[0]}" in capsys.readouterr().err
 

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from avsnet.errors import DataError, OptionError
+from avsnet.errors import DataError, DepthError, OptionError
 from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.run import check_trials, evaluate
 from avsnet.evaluation.scores import Scores, merge
@@ -68,7 +68,7 @@ def test_summary_and_groups_are_means_over_images(models, cases, tmp_path):
     with (tmp_path / "summary.csv").open(newline="") as file:
         lines = list(csv.DictReader(line for line in file if not line.startswith("#")))
     values = {row["id"]: float(row["abs_rel"]) for row in scores.rows}
-    found = {line["group"]: line for line in lines}
+    found = {line["subset"]: line for line in lines}
     assert found.keys() == {"all", "cued", "ambiguous"}
     assert float(found["all"]["abs_rel"]) == pytest.approx(np.mean(list(values.values())), rel=1e-5)
     odd = [value for name, value in values.items() if int(name[-1]) % 2]
@@ -206,3 +206,60 @@ def test_a_shuffled_echo_is_never_ones_own_and_everybodys_is_used_once(cases):
         owners.append(round(float(heard[0, 2000]) * 20 - 1.5))
     assert sorted(owners) == list(range(7))
     assert all(owner != index for index, owner in enumerate(owners))
+
+
+@pytest.mark.parametrize("table", ["scores", "intervals"])
+def test_a_shard_that_lost_rows_or_has_changed_is_refused(models, cases, tmp_path, table):
+    for place in (1, 2):
+        evaluate(TRIALS[:2], cases, tmp_path, shard=(place, 2))
+    path = tmp_path / f"{table}.2-of-2.csv"
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    changed = whole.replace(b"room/1,", b"room/9,")
+    for content in (b"".join(lines[:-1]), b"".join(lines[:-2] + lines[-1:]), changed, whole[:-3]):
+        assert content != whole
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"{table}\.2-of-2\.csv: was written with \d+ rows.*run it again"):
+            merge(tmp_path)
+    path.write_bytes(b"".join(line for line in lines if not line.startswith(b"# table")))
+    with pytest.raises(DataError, match="no count of its rows"):
+        merge(tmp_path)
+    assert Scores.read(tmp_path, ".2-of-2").rows
+    path.write_bytes(whole)
+    assert merge(tmp_path).rows
+
+
+def test_where_no_row_can_be_read_there_is_an_error_and_no_table(models, rooms, tmp_path):
+    part = Cases(rooms(1), "toys", 12.0)
+    part.data.broken = range(1)
+    with pytest.raises(DataError, match="toys: no row can be read, such as room/0"):
+        evaluate(TRIALS[:1], part, tmp_path)
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_a_broken_file_of_one_row_is_a_row_left_out_and_named(models, rooms, tmp_path, monkeypatch):
+    data = rooms()
+    read = type(data).__getitem__
+
+    def broken(self, index):
+        if index == 4:
+            raise DepthError("d.npy: truncated")
+        return read(self, index)
+
+    monkeypatch.setattr(type(data), "__getitem__", broken)
+    with pytest.warns(UserWarning, match=r"left out 1 unreadable rows, such as row 4: d\.npy: truncated"):
+        scores = evaluate(TRIALS[:1], Cases(data, "toys", 12.0), tmp_path)
+    assert len(scores.ids) == 6
+
+
+def test_a_kept_map_or_claim_that_is_damaged_is_made_again_or_refused_in_one_line(models, cases, tmp_path):
+    whole = evaluate(TRIALS[:1], cases, tmp_path).rows
+    kept = sorted(tmp_path.rglob("*.npy"))
+    kept[0].write_bytes(kept[0].read_bytes()[:-7])
+    np.save(kept[1], np.zeros(3))
+    np.save(kept[2], np.zeros((18, 24)))
+    assert evaluate(TRIALS[:1], cases, tmp_path).rows == whole
+    for damaged in ("[]", "3", "{", "[" * 10_000, '{"system": 1e400}'):
+        next(tmp_path.rglob("system.json")).write_text(damaged)
+        with pytest.raises(OptionError, match=r"system\.json: its maps differ"):
+            evaluate(TRIALS[:1], cases, tmp_path)

@@ -1,6 +1,7 @@
 import pytest
 
 from avsnet.errors import OptionError
+from avsnet.evaluation.protocol import ORACLES
 from avsnet.evaluation.trials import Scaling, System, Trial, every_pair
 from avsnet.scale.rules import METHODS
 
@@ -27,7 +28,7 @@ def test_what_is_no_system_is_refused(text):
         System.parse(text)
 
 
-@pytest.mark.parametrize("rule", ["none", "ranging", "oracle_median", "oracle_affine"])
+@pytest.mark.parametrize("rule", ["none", "ranging", *ORACLES])
 def test_a_scaling_that_stands_alone_is_read(rule):
     assert Scaling.parse(rule) == Scaling(rule)
     with pytest.raises(OptionError):
@@ -55,3 +56,25 @@ def test_unaligned_switches_the_models_own_alignment_off(models):
     assert System("toy_av", echo="unaligned").build().audio.align_to is None
     with pytest.raises(OptionError, match="toy_v aligns nothing"):
         System("toy_v", echo="unaligned").build()
+
+
+@pytest.mark.parametrize(
+    ("text", "scaling"),
+    [
+        ("grid:avsnet_lite0_av+ear", Scaling("grid", System("avsnet_lite0_av"), ear=True)),
+        (
+            "log_affine:bitd=runs/7@shuffled+ear",
+            Scaling("log_affine", System("bitd", "runs/7", "shuffled"), "shuffled", ear=True),
+        ),
+        ("log_affine:ear", Scaling("log_affine", ear=True)),
+        ("log_affine:ear@shuffled", Scaling("log_affine", echo="shuffled", ear=True)),
+    ],
+)
+def test_a_rule_whose_scale_the_ear_sets_is_read_and_labelled(text, scaling):
+    assert Scaling.parse(text) == scaling
+    assert scaling.label == text.replace("runs/", "")
+
+
+def test_one_factor_of_two_maps_is_nothing_to_ask_the_ear_for():
+    assert Scaling.parse("median:ear").reference == System("ear")
+    assert Scaling.parse("median:a+ear").reference == System("a+ear")

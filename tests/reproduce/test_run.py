@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import xml.etree.ElementTree
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_the_tables_hold_what_is_known_of_the_toys(done):
     second = {(row["method"], row["input or scaling"]): row for row in rows_of(out / "table2.csv")}
     assert second["Monodepth2", "Proposed"]["Abs Rel"] == "0.000 / 0.289"
     assert second["MonoViT", "Baseline"]["Abs Rel"] == "- / 0.320"
-    assert "| *MonoViT, w/o: not run: needs weights of monovit" in (out / "table2.md").read_text()
+    assert "- MonoViT, w/o: not run: needs weights of monovit" in (out / "table2.md").read_text()
     assert second["toy_open", "Proposed"]["Abs Rel"] == "0.000 / -"
     third = {(row["block"], row["input or scaling"]): row for row in rows_of(out / "table3.csv")}
     assert float(third["V2 -> V2", "another image's echo"]["Abs Rel"]) > 0.2
@@ -74,7 +75,7 @@ def test_the_gap_is_closed_wholly_by_a_perfect_ear(done):
     _, out = done
     for row in rows_of(out / "gap.csv"):
         if row["model"] in ("Monodepth2", "AVS-Net, V2 -> V1"):
-            assert row["share of the gap closed"] == "100%"
+            assert row["of the gap"] == "100%"
             assert (float(row["AV - V"]) < 0) == (row["metric"] == "Abs Rel")
 
 
@@ -125,6 +126,40 @@ def test_the_report_needs_nothing_beside_it_and_holds_every_table_figure_and_cho
     ):
         assert text in page
     assert "1.00, 0.00" not in page
+
+
+def test_rows_that_were_not_run_are_folded_away_in_every_format(done):
+    _, out = done
+    page, markdown = (out / "report.html").read_text(), (out / "table2.md").read_text()
+    for text in (page, markdown):
+        shown = re.sub("<details>.*?</details>", "", text, flags=re.S)
+        assert "MonoViT" in text and "NeWCRFs" not in shown and "not run" not in shown
+    assert re.search(r"<summary>\d+ rows were not run", markdown)
+    tex = (out / "table2.tex").read_text().splitlines()
+    assert all(line.startswith("%") for line in tex if "MonoViT" in line) and any("MonoViT" in line for line in tex)
+
+
+def test_the_report_begins_with_three_numbers_and_one_example(done):
+    _, out = done
+    page = (out / "report.html").read_text()
+    top = page[: page.index("<nav>")]
+    by_hand = np.mean([abs(4.0 - d) / d for d in (1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5)])
+    assert f"<b>{by_hand:.2f} → 0.00</b>" in top and "<b>100%</b>" in top
+    assert top.count("<figure>") == 4 and "An echo tells how large the scene is" in top
+    assert "overflow-x" not in page
+
+
+def test_the_weights_of_further_seeds_show_their_spread(paper_models, rooms, tmp_path):
+    weights = tmp_path / "weights"
+    shutil.copytree(paper_models, weights)
+    for seed in (1, 2):
+        (weights / f"toy_av_seed{seed}").write_text("weights")
+    reproduce(
+        {"V1": Cases(rooms(7), "offices", 12.0)}, Cast("toy_av", "toy_v", weights), tmp_path / "out", title="Toys"
+    )
+    table = {(row["block"], row["input or scaling"]): row for row in rows_of(tmp_path / "out" / "table1.csv")}
+    assert table["V2 -> V1", "AV"]["Abs Rel over seeds"] == "0.000…0.000 of 3"
+    assert table["V2 -> V1", "V"]["Abs Rel over seeds"] == "-"
 
 
 def test_shards_merged_give_the_tables_of_one_run(done, cast, rooms, tmp_path):

@@ -103,3 +103,16 @@ def test_weights_that_are_half_copied_are_not_taken_for_whole_ones(monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         train_missing({"bitd": config}, tmp_path / "weights", None)
     assert isinstance(Cast(weights=tmp_path / "weights").system("bitd"), str)
+
+
+def test_a_published_file_is_found_by_the_models_name_or_in_the_folder_of_that_name(tmp_path):
+    (tmp_path / "jun2022_mdr").mkdir()
+    (tmp_path / "jun2022_mdr" / "51k_HRWSI.pth").write_text("weights")
+    (tmp_path / "zoedepth_n.pt").write_text("weights")
+    (tmp_path / "monodepth2").mkdir()
+    for part in ("encoder.pth", "depth.pth"):
+        (tmp_path / "monodepth2" / part).write_text("weights")
+    cast = Cast(weights=tmp_path)
+    assert cast.system("jun2022_mdr") == System("jun2022_mdr", str(tmp_path / "jun2022_mdr" / "51k_HRWSI.pth"))
+    assert cast.system("zoedepth_n") == System("zoedepth_n", str(tmp_path / "zoedepth_n.pt"))
+    assert cast.system("monodepth2") == System("monodepth2", str(tmp_path / "monodepth2"))

@@ -159,3 +159,26 @@ def test_an_oversampled_picture_is_the_mean_of_squares_of_a_larger_one_whose_dep
     np.testing.assert_allclose(small["intrinsics"].numpy(), wanted, rtol=1e-6)
     with pytest.raises(OptionError, match="oversample 0"):
         Rooms("offices", 1, oversample=0)
+
+
+def test_a_kept_sample_that_is_damaged_is_made_again(tmp_path):
+    rooms = Rooms("offices", 1, cache=tmp_path, **SMALL)
+    whole = rooms[0]
+    (path,) = tmp_path.rglob("*.npy")
+    content = path.read_bytes()
+    for damaged in (content[:-5], content[:20], b"", content.replace(b"'rgb'", b"'rgx'"), b"\0" * len(content)):
+        path.write_bytes(damaged)
+        again = rooms[0]
+        assert all(torch.equal(again[key], whole[key]) for key in ("image", "depth", "waveform"))
+        assert path.read_bytes() == content
+
+
+def test_the_loudest_sample_of_a_kept_recording_has_its_sign_and_full_scale(tmp_path):
+    store = cache.Store("offices", (16, 20), None, RangeAxis(3000), "rooms-1", tmp_path)
+    for seed in range(2):
+        kept = store.read(seed, 0)
+        made = sample("offices", seed, 0, size=(16, 20), samples=4200)
+        waveform = store.axis.place(made["audio"], made["rig"].direct_sample)
+        whole = kept["waveform"] * (kept["peak"] / cache.FULL)
+        assert np.abs(kept["waveform"].astype(int)).max() == cache.FULL == 32_767
+        assert np.abs(whole - waveform).max() <= 0.51 * kept["peak"] / cache.FULL

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -298,3 +299,17 @@ def test_workers_need_no_torch():
     # It would take several times the memory of everything else in them.
     code = "import sys, avsnet.rooms.writer, avsnet.rooms.cache; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("layout", ["v1", "v2"])
+@pytest.mark.parametrize("damage", [0, 40, -2])
+def test_a_file_that_was_cut_or_emptied_is_made_again(v1, v2, tmp_path, layout, damage):
+    root, plan = {"v1": (v1, V1), "v2": (v2, V2)}[layout]
+    shutil.copytree(root, tmp_path / "copy")
+    whole = contents(root)
+    for kind, file in plan.files(1, 1).items():
+        path = tmp_path / "copy" / file
+        path.write_bytes(path.read_bytes()[:damage])
+        assert not plan.whole(tmp_path / "copy", 1, 1), kind
+    assert write(plan, tmp_path / "copy") == 1
+    assert contents(tmp_path / "copy") == whole

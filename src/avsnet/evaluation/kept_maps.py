@@ -15,6 +15,8 @@ import torch
 from avsnet.errors import OptionError, OutputError
 from avsnet.evaluation.instances import Case, Cases
 from avsnet.evaluation.trials import System
+from avsnet.io.arrays import read_array
+from avsnet.io.texts import read_json
 from avsnet.io.whole_files import atomic_path
 from avsnet.models.infer import at_picture_size, network_map
 from avsnet.weights import weights_hash
@@ -82,18 +84,20 @@ class MapCache:
     def _load(self, path: Path) -> np.ndarray | None:
         """A map kept before, or None; a broken file counts as none."""
         try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            values = read_array(path)
+        except (OSError, ValueError):
             return None
+        return values if values.ndim == 2 and values.dtype == np.float32 else None
 
     def _claim(self) -> None:
         """Write down whose maps the folder holds, or check it."""
         path = self.folder / "system.json"
         if path.exists():
             try:
-                known = json.loads(path.read_text(encoding="utf-8"))
+                known = read_json(path)
             except ValueError:
                 known = None
+            known = known if isinstance(known, dict) else None
             if known != self.provenance:
                 differs = [key for key in self.provenance if not known or known.get(key) != self.provenance[key]]
                 raise OptionError(f"{path}: its maps differ in {', '.join(differs)}; give another --out, or delete it")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,21 @@ import numpy as np
 from avsnet.analysis import interval_errors
 from avsnet.errors import ModelError
 from avsnet.metrics import MetricMean, depth_metrics
+from avsnet.metrics_shape import shape_metrics
 from avsnet.models.contract import DepthModel
 from avsnet.models.infer import at_picture_size, network_maps
-from avsnet.scale.rules import ScaledDepth, as_depth, scale_depth
+from avsnet.scale.finer import grid
+from avsnet.scale.rules import METHODS, FinerRule, Rule, ScaledDepth, as_depth, scale_by
 
 MINIMUM = 1e-3
 """Metres to which smaller predictions are raised, the same for every method."""
 
-ORACLES = {"oracle_median": "median", "oracle_affine": "affine"}
+_BOUNDS = ("median", "weighted_median", "affine", "log_affine", "histogram")
+ORACLES: dict[str, Rule | FinerRule] = {
+    **{f"oracle_{name}": METHODS[name] for name in _BOUNDS},
+    "oracle_grid_2x2": FinerRule(partial(grid, cells=2, ridge=0.0)),
+    "oracle_grid_4x4": FinerRule(partial(grid, cells=4, ridge=0.0)),
+}
 """Scalings that look at the truth, and the rule that they apply to it: upper bounds, never an option of `predict`."""
 
 
@@ -73,6 +80,15 @@ class Truth:
         metrics = depth_metrics(found, target, every, minimum=MINIMUM, maximum=self.cap)
         return metrics, interval_errors(found, target, every)
 
+    def shape_errors(self, depth: np.ndarray, intrinsics: np.ndarray | None) -> dict[str, float]:
+        """What `errors` hides, all of `avsnet.metrics_shape.SHAPE_METRICS`.
+
+        Args:
+            depth: (H, W) metres, as for `errors`.
+            intrinsics: (3, 3) pixels, or None.
+        """
+        return shape_metrics(np.clip(depth, MINIMUM, self.cap), self.depth, self.counted, intrinsics)
+
     def oracle(self, values: np.ndarray, kind: str, scaling: str) -> ScaledDepth:
         """Scale a map by the truth itself.
 
@@ -84,7 +100,8 @@ class Truth:
         Raises:
             DepthError: no pixel counts, or the rule finds no scale.
         """
-        return scale_depth(values, self.depth, kind=kind, method=ORACLES[scaling], valid=self.counted)
+        name = scaling.removeprefix("oracle_")
+        return scale_by(ORACLES[scaling], name, values, self.depth, kind=kind, valid=self.counted)
 
 
 def validate(

@@ -24,14 +24,15 @@ from avsnet.evaluation.instances import Case, Cases
 from avsnet.evaluation.kept_maps import MapCache
 from avsnet.evaluation.protocol import MINIMUM, ORACLES, Truth
 from avsnet.evaluation.scores import Row, Scores, number
-from avsnet.evaluation.trials import System, Trial, sort_key
+from avsnet.evaluation.trials import Scaling, System, Trial, sort_key
 from avsnet.geometry import camera_of
 from avsnet.io.recordings import Recording
 from avsnet.metrics import METRICS
+from avsnet.metrics_shape import SHAPE_METRICS
 from avsnet.models.info import ModelInfo
-from avsnet.scale.own import own_scale_of
 from avsnet.scale.rules import METHODS, ScaledDepth, as_depth
-from avsnet.scale.sources import NETWORK, SOURCES, Scene
+from avsnet.scale.scene import Scene
+from avsnet.scale.sources import HEARD, NETWORK, SOURCES, Source
 
 _TOLERANCE = 0.01  # share of rows that may be unreadable
 
@@ -82,7 +83,7 @@ def evaluate(
     Raises:
         OptionError: no trials, or a folder of other weights or data.
         ModelError: a system that cannot be built, or fails.
-        DataError: more than 1 % of the rows cannot be read.
+        DataError: more than 1 % of the rows, or all, cannot be read.
     """
     if not trials:
         raise OptionError("nothing to evaluate: give at least one system")
@@ -110,6 +111,8 @@ def evaluate(
         scores.rows += rows
         scores.intervals += evaluated.intervals
         clock.images += 1
+    if unreadable and not scores.rows:
+        raise DataError(f"{cases.name}: no row can be read, such as {unreadable[0]}")
     if unreadable:
         warnings.warn(
             f"{cases.name}: left out {len(unreadable)} unreadable rows, such as {unreadable[0]}", stacklevel=2
@@ -157,9 +160,9 @@ class _Evaluated:
             "scaling": trial.scaling.label,
             "id": self.case.id,
         }
-        row = keys | {"row": str(self.index), "group": self.case.group, "status": "empty", "scale": ""}
-        row |= {"pixels": str(int(self.truth.counted.sum()))}
-        row |= dict.fromkeys(METRICS, "")
+        row = keys | {"row": str(self.index), "status": "empty", "scale": ""}
+        row |= self.case.labels | {"pixels": str(int(self.truth.counted.sum()))}
+        row |= dict.fromkeys((*METRICS, *SHAPE_METRICS), "")
         if not self.truth.counted.any():
             return row
         try:
@@ -173,6 +176,7 @@ class _Evaluated:
         self.intervals += [
             keys | {"metre": str(metre), "mae": number(error)} for metre, error in enumerate(errors) if error == error
         ]
+        found |= self.truth.shape_errors(scaled.depth, self.case.intrinsics)
         row |= {name: number(value) for name, value in found.items()}
         return row | {"status": status, "scale": number(scaled.scale)}
 
@@ -191,7 +195,7 @@ class _Evaluated:
             return scaled, "ok" if scaled.fallback is None else "fallback"
         if rule == "focal":
             return self._for_this_camera(values, info), "ok"
-        source = NETWORK if reference is not None else SOURCES[rule]
+        source = _source(trial.scaling)
         found = source.find(self._scene(values, info, trial), "" if reference is None else reference.label)
         if found.refusal is not None:
             return found.scaled, "refused"
@@ -211,13 +215,11 @@ class _Evaluated:
             camera, _ = camera_of(None, None, values.shape)
         return Scene(
             values,
-            info.output,
-            info.name,
+            info,
             camera,
             echo=lambda: self._echo(trial.system.echo if trial.scaling.echo == "true" else trial.scaling.echo),
             network=None if reference is None else lambda _: self._metric_map(reference),
-            method=None if reference is None else trial.scaling.rule,
-            own_scale=own_scale_of(info),
+            method=trial.scaling.rule if trial.scaling.rule in METHODS else None,
         )
 
     def _metric_map(self, system: System) -> np.ndarray:
@@ -237,6 +239,15 @@ class _Evaluated:
                 Recording(heard["waveform"].numpy(), heard["sample_rate"]), self.case.rig or self.rig
             )
         return self.recordings[condition].echo()
+
+
+def _source(scaling: Scaling) -> Source:
+    """Where the metres of a scaling without the truth come from."""
+    if scaling.rule == "auto" or (scaling.reference is not None and scaling.ear):
+        return HEARD
+    if scaling.reference is not None:
+        return NETWORK
+    return SOURCES["ear" if scaling.ear else scaling.rule]
 
 
 def maps_in_metres(
@@ -280,6 +291,7 @@ def _header(cases: Cases, caches: dict[System, MapCache], rig: Rig | None) -> di
         "size": "predictions are resized to the truth's size in their own unit, then turned into depth",
         "scaling": "medians, means and fits over all pixels of the maps at that size; oracles over valid pixels",
         "mean": "metrics per image, then over images; images without a valid pixel are left out and counted",
+        "groups": cases.grouping,
         "shuffling": f"seed {cases.seed}",
         "rig": "assumed" if rig is None else rig.origin,
     }
@@ -302,8 +314,8 @@ def check_trials(trials: Sequence[Trial]) -> None:
 
     for trial in trials:
         output = model_info(trial.system.name).output
-        method = ORACLES.get(trial.scaling.rule, trial.scaling.rule)
-        shifts = method in METHODS and METHODS[method].finds_shift
+        rule = ORACLES.get(trial.scaling.rule) or METHODS.get(trial.scaling.rule)
+        shifts = rule is not None and rule.finds_shift
         if output.startswith("affine") and not shifts:
             raise OptionError(
                 f"{trial.system.label} gives {output}, whose shift {trial.scaling.label} does not find; "

@@ -2,7 +2,8 @@
 
 Text forms, as on the command line: a system is `NAME[=WEIGHTS][@ECHO]`; a scaling is `none`, `focal`, a
 source of `avsnet.scale.sources` that hears, such as `ranging[@ECHO]`, one of `ORACLES`, or `RULE:SYSTEM`, a rule of
-`avsnet.scale.rules.METHODS` and whose metres it takes.
+`avsnet.scale.rules.METHODS` and whose metres it takes; `RULE:SYSTEM+ear` bends a map towards that system's, and the ear
+scales it, hearing what the system hears; `RULE:ear[@ECHO]` is a rule that the ear follows by itself.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 from avsnet.errors import OptionError
 from avsnet.evaluation.protocol import ORACLES
+from avsnet.models import packaged
 from avsnet.models.contract import DepthModel
 from avsnet.models.registry import PREFIXES, create_model
 from avsnet.scale.rules import METHODS
-from avsnet.scale.sources import sources_of_tables
+from avsnet.scale.sources import HEARD, SOURCES, sources_of_tables
 
 ECHOES = ("true", "shuffled", "silent", "late", "unaligned")
 """What a system hears: the sample's own echo; that of another sample; nothing; its own with everything after the direct
@@ -97,14 +99,16 @@ class Scaling:
 
     Attributes:
         rule: "none"; "focal", metres times this camera's focal length over that of the pictures that the model learned
-            from; one of `sources_of_tables()`, of `ORACLES`, or of `METHODS`.
-        reference: whose metres a rule of `METHODS` takes; None for the others.
+            from; "auto", what `predict` does with an echo; one of `sources_of_tables()`, of `ORACLES`, or of `METHODS`.
+        reference: whose metres a rule of `METHODS`, or "auto", takes; None for the others.
         echo: one of `ECHOES`, what a source hears; "true" leaves that to the system.
+        ear: whether the ear sets the scale of what a rule of `METHODS` makes.
     """
 
     rule: str = "none"
     reference: System | None = None
     echo: str = "true"
+    ear: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Scaling:
@@ -118,22 +122,36 @@ class Scaling:
         """
         rule, colon, reference = text.strip().partition(":")
         alone = ("none", "focal", *sources_of_tables(), *ORACLES)
+        heard, _, echo = reference.partition("@")
+        if rule in SOURCES["ear"].methods and heard == "ear" and (not echo or echo in ECHOES):
+            return cls(rule, echo=echo or "true", ear=True)
+        if rule in HEARD.methods and reference.endswith("+ear"):
+            system = System.parse(reference.removesuffix("+ear"))
+            return cls(rule, system, echo=system.echo, ear=True)
         if rule in METHODS and reference:
             return cls(rule, System.parse(reference))
         if rule in alone and not colon:
             return cls(rule)
         source, at, echo = rule.partition("@")
+        if source == "auto" and not colon and (echo in ECHOES or not at):
+            return cls.automatic(echo or "true")
         if at and not colon and source in sources_of_tables() and echo in ECHOES:
             return cls(source, echo=echo)
-        forms = f"{', '.join(alone)}, or RULE:SYSTEM with a RULE of {', '.join(METHODS)}"
+        forms = f"auto, {', '.join(alone)}, RULE:SYSTEM or RULE:SYSTEM+ear with a RULE of {', '.join(METHODS)}"
         raise OptionError(f"scaling {text!r}: wanted {forms}")
+
+    @classmethod
+    def automatic(cls, echo: str = "true") -> Scaling:
+        """What `predict` does with an echo: the ear, and for a model without metres the packaged AVS-Net, too."""
+        return cls("auto", System(packaged.AV, echo=echo), echo)
 
     @property
     def label(self) -> str:
         """What tables call it."""
-        if self.reference is not None:
-            return f"{self.rule}:{self.reference.label}"
-        return self.rule if self.echo == "true" else f"{self.rule}@{self.echo}"
+        if self.reference is not None and self.rule != "auto":
+            return f"{self.rule}:{self.reference.label}{'+ear' if self.ear else ''}"
+        rule = f"{self.rule}:ear" if self.ear else self.rule
+        return rule if self.echo == "true" else f"{rule}@{self.echo}"
 
 
 @dataclass(frozen=True, order=True)

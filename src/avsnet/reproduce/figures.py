@@ -13,10 +13,18 @@ from avsnet.canvas import Axes, Figure, Normalize, ScalarMappable, colormaps
 from avsnet.errors import DepthError
 from avsnet.evaluation.scores import Row
 from avsnet.reproduce.table_rows import Line
-from avsnet.viz import COLOUR_MAP, UNKNOWN, colour_depth
+from avsnet.viz import UNKNOWN
+
+DEPTH_MAP = "cividis_r"
+"""Colours of depth: bright is near. Even in lightness, so that colour-blind readers and grey prints lose nothing."""
 
 ERROR_MAP = "magma"
 """Colours of errors: black is none."""
+
+CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000", "#e69f00")
+"""Colours that colour-blind readers can tell apart (Okabe and Ito 2008)."""
+
+_MARKERS = "osD^vPX"
 
 _FEWEST = 3  # images that a metre must have to be drawn
 _LABEL = 18  # characters next to a row
@@ -65,9 +73,9 @@ def examples_figure(picture: np.ndarray, target: np.ndarray, valid: np.ndarray, 
         return axes
 
     for down, one in enumerate(examples):
-        depths = [colour_depth(depth, depth > 0, (near, far)) for depth in (one.visual, one.full)]
-        faults = [_colour_error(np.abs(depth - target), valid, worst) for depth in (one.visual, one.full)]
-        for across, pixels in enumerate((picture, colour_depth(target, valid, (near, far)), *depths, *faults)):
+        depths = [paint(depth, depth > 0, near, far) for depth in (one.visual, one.full)]
+        faults = [paint(np.abs(depth - target), valid, 0.0, worst, ERROR_MAP) for depth in (one.visual, one.full)]
+        for across, pixels in enumerate((picture, paint(target, valid, near, far), *depths, *faults)):
             axes = place(across, down)
             axes.imshow(pixels)
             if down == 0:
@@ -75,7 +83,7 @@ def examples_figure(picture: np.ndarray, target: np.ndarray, valid: np.ndarray, 
             if across == 0:
                 axes.set_ylabel(textwrap.fill(one.name, _LABEL), fontsize=8)
     for start, limits, colours, label in (
-        (1, (near, far), COLOUR_MAP, "depth (m); grey: unknown"),
+        (1, (near, far), DEPTH_MAP, "depth (m); grey: unknown"),
         (4, (0.0, worst), ERROR_MAP, "absolute error (m)"),
     ):
         left = 0.9 + start * (cell + 0.1)
@@ -100,7 +108,8 @@ def aide_figure(curves: dict[str, Aide], cap: float) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for place, (name, curve) in enumerate(curves.items()):
         shown = np.where(curve.images >= _FEWEST, curve.mean, np.nan)
-        above.plot(np.arange(len(shown)) + 0.5, shown, marker="o", markersize=3, linewidth=1 + (place == 0), label=name)
+        look = {"color": CURVES[place % len(CURVES)], "marker": _MARKERS[place % len(_MARKERS)], "markersize": 4}
+        above.plot(np.arange(len(shown)) + 0.5, shown, linewidth=1 + (place == 0), label=name, **look)
     above.axhline(0.0, color="0.6", linewidth=0.8)
     above.set_ylabel("AIDE (m): error without echo\nminus error with echo")
     above.legend(fontsize=8, frameon=False)
@@ -146,7 +155,8 @@ def _row(errors: dict[int, float], length: int) -> np.ndarray:
     return row
 
 
-def _colour_error(error: np.ndarray, valid: np.ndarray, worst: float) -> np.ndarray:
-    shares = Normalize(0.0, worst, clip=True)(np.where(valid, error, 0.0))
-    colours = colormaps[ERROR_MAP](np.asarray(shares), bytes=True)[..., :3]
-    return np.where(valid[..., None], colours, np.uint8(UNKNOWN))
+def paint(values: np.ndarray, valid: np.ndarray, low: float, high: float, colours: str = DEPTH_MAP) -> np.ndarray:
+    """(H, W, 3) uint8 of a map between two values; what is not valid is grey."""
+    shares = Normalize(low, max(high, low + 1e-6), clip=True)(np.where(valid, values, low))
+    painted = colormaps[colours](np.asarray(shares), bytes=True)[..., :3]
+    return np.asarray(np.where(valid[..., None], painted, np.uint8(UNKNOWN)), dtype=np.uint8)

@@ -15,10 +15,13 @@ from avsnet.evaluation.scores import Scores, merge
 from avsnet.evaluation.trials import Trial
 from avsnet.io.whole_files import atomic_path
 from avsnet.reproduce.figures import Example, aide_figure, aide_of_lines, examples_figure
+from avsnet.reproduce.formats import Table, to_csv, to_latex, to_markdown
 from avsnet.reproduce.report import png_of, write_report
-from avsnet.reproduce.table_rows import Cast, Line, plan
-from avsnet.reproduce.tables import Results, Table, gap_table, metric_table, to_csv, to_latex, to_markdown
+from avsnet.reproduce.summary import middle_image, summary_of
+from avsnet.reproduce.table_rows import CONTROL, Cast, Line, plan
+from avsnet.reproduce.tables import Gain, Results, gap_table, metric_table
 from avsnet.scale.sources import SOURCES, sources_of_tables
+from avsnet.statistics import Interval
 
 _MOST_EXAMPLES = 6  # rows of Figure 2
 
@@ -91,13 +94,14 @@ def reproduce(
     report = out / "report.html"
     pictures = [(name, png_of(figure), caption) for name, (figure, caption) in figures.items()]
     headers = {data: found.header for data, found in scores.items()}
-    write_report(report, title, [*about, *_findings(lines, results)], tables, pictures, headers)
+    summary = summary_of(_gains(lines), results, cases, out)
+    write_report(report, title, summary, [*about, *_findings(lines, results)], tables, pictures, headers)
     reasons = dict.fromkeys(f"{line.method}: {line.missing}" for line in lines if line.trial is None)
     return Outcome(tuple(tables), report, tuple(reasons))
 
 
 def _trials(lines: Sequence[Line], data: str) -> list[Trial]:
-    return list(dict.fromkeys(line.trial for line in lines if line.trial is not None and line.data == data))
+    return list(dict.fromkeys(run.trial for line in lines if line.data == data for run in line.runs if run.trial))
 
 
 def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
@@ -127,57 +131,65 @@ def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
     ):
         if rows:
             tables.append(metric_table(name, title, note, rows, results))
-    pairs = _pairs(lines)
-    if pairs:
-        tables.append(gap_table(pairs, results))
+    gains = _gains(lines)
+    if gains:
+        tables.append(gap_table(gains, results))
     return tables
 
 
-def _pairs(lines: Sequence[Line]) -> list[tuple[str, Line, Line, Line]]:
-    """Name and lines with the scale of V, of AV and of the truth: of Mp on each data set, then of every model."""
-    pairs = []
+def _gains(lines: Sequence[Line]) -> list[Gain]:
+    """The lines that tell what the echo gains: of Mp on each data set, then of every model."""
+    gains = []
     for data in dict.fromkeys(line.data for line in lines):
         first = {
             line.variant: line for line in lines if line.table == 1 and line.data == data and line.method == "AVS-Net"
         }
         oracles = [line for line in lines if line.data == data and line.variant.endswith("(oracle)")]
-        if {"V", "AV"} <= first.keys() and oracles:
-            pairs.append((f"AVS-Net, V2 -> {data}", first["V"], first["AV"], oracles[0]))
+        controls = [line for line in lines if line.table == 3 and line.data == data and line.variant == CONTROL]
+        if {"V", "AV"} <= first.keys() and oracles and controls:
+            gains.append(Gain(f"AVS-Net, V2 -> {data}", first["V"], first["AV"], oracles[0], controls[0]))
     for method in dict.fromkeys(line.method for line in lines if line.table == 2):
         rows = {line.variant: line for line in lines if line.table == 2 and line.method == method}
         if {"Baseline", "Proposed", "oracle"} <= rows.keys():
-            pairs.append((method, rows["Baseline"], rows["Proposed"], rows["oracle"]))
-    return [pair for pair in pairs if all(line.trial for line in pair[1:])]
+            gains.append(Gain(method, rows["Baseline"], rows["Proposed"], rows["oracle"], rows[CONTROL]))
+    return [gain for gain in gains if gain.visual.trial and gain.full.trial and gain.oracle.trial]
 
 
 def _findings(lines: Sequence[Line], results: Results) -> list[str]:
     """The claims of the paper next to what was found here, in sentences."""
     found = []
-    for name, visual, audio_visual, _ in _pairs(lines):
-        v, av = results.mean(visual, "delta1"), results.mean(audio_visual, "delta1")
-        interval = results.paired(audio_visual, visual, "delta1")
+    for gain in _gains(lines):
+        name = gain.name
+        v, av = results.mean(gain.visual, "delta1"), results.mean(gain.full, "delta1")
+        interval = results.paired(gain.full, gain.visual, "delta1")
         if v and av and interval:
             claim = "the paper: 0.745 -> 0.776" if name.endswith("V2 -> V2") else "the paper: 0.414 -> 0.537, +30 %"
             claim = claim if name.startswith("AVS-Net") else "the paper: about +20 %"
             found.append(
-                f"{name}: δ < 1.25 goes from {v:.3f} (V) to {av:.3f} (AV), {(av - v) / v:+.0%}; 95 % of the difference "
-                f"{interval.low:+.3f} to {interval.high:+.3f} ({claim})."
+                f"{name}: δ < 1.25 goes from {v:.3f} (V) to {av:.3f} (AV), {(av - v) / v:+.0%}; {_sure(interval)}; "
+                f"difference: {gain.verdict(results, 'delta1')} ({claim})."
             )
     return found
+
+
+def _sure(interval: Interval) -> str:
+    if not interval.known:
+        return f"no interval can be had of {interval.groups} group{'s' * (interval.groups != 1)}"
+    return f"95 % of the difference {interval.low:+.3f} to {interval.high:+.3f}, over {interval.groups} groups"
 
 
 def _figures(
     lines: Sequence[Line], results: Results, scores: dict[str, Scores], cases: dict[str, Cases], out: Path
 ) -> dict[str, tuple[Figure, str]]:
     figures: dict[str, tuple[Figure, str]] = {}
-    pairs = _pairs(lines)
+    gains = _gains(lines)
     for data, instances in cases.items():
-        here = [pair for pair in pairs if pair[1].data == data]
+        here = [gain for gain in gains if gain.visual.data == data]
         curves: dict[str, Aide] = {}
-        for name, visual, audio_visual, _ in here:
-            curve = aide_of_lines(scores[data].intervals, visual, audio_visual)
+        for gain in here:
+            curve = aide_of_lines(scores[data].intervals, gain.visual, gain.full)
             if curve is not None:
-                curves[name] = curve
+                curves[gain.name] = curve
         if curves:
             caption = (
                 f"Figure 3 on {data}: averaged improvement over depth intervals (AIDE), the mean over images of the "
@@ -191,23 +203,22 @@ def _figures(
 
 
 def _example(
-    data: str, pairs: Sequence[tuple[str, Line, Line, Line]], results: Results, cases: Cases, folder: Path
+    data: str, gains: Sequence[Gain], results: Results, cases: Cases, folder: Path
 ) -> tuple[Figure, str] | None:
-    """Figure 2 of the image whose gain by the echo is the median one of all: neither the best nor the worst."""
-    if not pairs:
+    """Figure 2 of the image whose gain by the echo is the median one of all."""
+    if not gains:
         return None
-    _, visual, audio_visual, _ = pairs[0]
-    v, av = results.values(visual, "abs_rel"), results.values(audio_visual, "abs_rel")
-    gains = sorted((v[name] - av[name], name) for name in v.keys() & av.keys())
-    chosen = gains[len(gains) // 2][1]
-    index = results.place(visual, chosen)
-    shown = pairs[:_MOST_EXAMPLES]
-    trials = [line.trial for pair in shown for line in pair[1:3] if line.trial is not None]
+    chosen = middle_image(gains[0], results)
+    if chosen is None:
+        return None
+    index = results.place(gains[0].visual, chosen)
+    shown = gains[:_MOST_EXAMPLES]
+    trials = [line.trial for gain in shown for line in (gain.visual, gain.full) if line.trial is not None]
     maps = maps_in_metres(trials, index, cases, folder)
     examples = [
-        Example(name, maps[one.trial], maps[two.trial])
-        for name, one, two, _ in shown
-        if one.trial in maps and two.trial in maps
+        Example(gain.name, maps[gain.visual.trial], maps[gain.full.trial])
+        for gain in shown
+        if gain.visual.trial in maps and gain.full.trial in maps
     ]
     if not examples:
         return None

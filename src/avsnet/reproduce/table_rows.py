@@ -16,13 +16,18 @@ from avsnet.models import packaged
 from avsnet.models.info import ModelInfo
 from avsnet.models.registry import model_info
 from avsnet.reproduce.paper import FAMILIES, TABLE_1, TABLE_2, Numbers
+from avsnet.scale.reference import default_method
 from avsnet.scale.rules import METHODS
-from avsnet.scale.sources import default_method, sources_of_tables
+from avsnet.scale.sources import sources_of_tables
 from avsnet.weights import find_weights
 
 LEFT_OUT = "V2-left-out"
 """Data of the rows whose locations no training has seen; the official parts of V2 share theirs."""
 
+CONTROL = "another image's echo"
+"""What the row is called whose echo says nothing of its scene."""
+
+_WEIGHT_FILES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 _OWN = Scaling()  # a model's own metres
 _TAGS = {
     "shuffled": "trained on shuffled echoes",
@@ -44,8 +49,9 @@ class Line:
         trial: what to run; None where that is impossible.
         missing: why there is no trial, and what to fetch.
         paper: the numbers printed there.
-        group: of the images that count; "all".
+        subset: of the images that count; "all".
         family: of Table 2.
+        seeds: the same with weights of further training runs.
     """
 
     table: int
@@ -56,8 +62,14 @@ class Line:
     trial: Trial | None
     missing: str = ""
     paper: Numbers | None = None
-    group: str = "all"
+    subset: str = "all"
     family: str = ""
+    seeds: tuple[Trial, ...] = ()
+
+    @property
+    def runs(self) -> list[Line]:
+        """The line by itself with the weights of each training run."""
+        return [replace(self, trial=trial, seeds=()) for trial in (self.trial, *self.seeds) if trial is not None]
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,27 @@ class Cast:
         if self.weights is not None:
             for path in (self.weights / wanted, *sorted(self.weights.glob(f"{wanted}.*"))):
                 if path.exists():
-                    return System(name, str(path), echo)
+                    return System(name, str(_only_file(path)), echo)
         if not tag and find_weights(name):
             return System(name, echo=echo)
         if tag:
             return f"not run: needs weights {wanted} in --weights; see docs/reproduce.md for their training"
         return f"not run: {fetch(model_info(name))}"
+
+    def runs(self, name: str, echo: str = "true") -> list[System]:
+        """The same system with weights of further training runs, `<name>_seed<N>` in the folder."""
+        if self.weights is None:
+            return []
+        found = sorted(self.weights.glob(f"{name}_seed[0-9]*"))
+        return [System(name, str(path), echo) for path in found]
+
+
+def _only_file(path: Path) -> Path:
+    """A folder's one file, under whatever name it was published; else the folder, which loaders know, or the file."""
+    if not path.is_dir() or (path / "config.json").exists():
+        return path
+    files = [file for file in path.iterdir() if file.suffix in _WEIGHT_FILES]
+    return files[0] if len(files) == 1 else path
 
 
 def weight_names(cast: Cast) -> list[str]:
@@ -147,8 +174,10 @@ def _table_1(cast: Cast) -> list[Line]:
     rows += [("V1", "BITD", "AV"), ("V1", "AVS-Net", "V"), ("V1", "AVS-Net", "AV")]
     lines = []
     for tested, method, heard in rows:
+        name = names[method, heard]
         line = Line(1, f"V2 -> {tested}", method, heard, tested, None, paper=TABLE_1.get((tested, method, heard)))
-        lines.append(_cast(line, cast.system(names[method, heard])))
+        line = replace(line, seeds=tuple(map(Trial, cast.runs(name))))
+        lines.append(_cast(line, cast.system(name)))
     return lines
 
 
@@ -167,12 +196,13 @@ def _scaled(cast: Cast, family: str, method: str, system: System | str, output: 
     open_shift = output.startswith("affine")
     rule = default_method(output)
     rows = [] if open_shift else [("w/o", "none", "")]
-    rows += [("Baseline", rule, cast.v), ("Proposed", rule, cast.av)]
+    rows += [("Baseline", rule, cast.v), ("Proposed", rule, cast.av), (CONTROL, rule, cast.av)]
     rows += [] if open_shift else [(name, name, "") for name in sources_of_tables()]
     lines = []
     for variant, name, reference in [*rows, ("oracle", f"oracle_{rule}", "")]:
         line = Line(2, method, method, variant, "V1", None, paper=TABLE_2.get((method, variant)), family=family)
-        metres = cast.system(reference) if reference else None
+        echo = "shuffled" if variant == CONTROL else "true"
+        metres = cast.system(reference, echo) if reference else None
         if isinstance(metres, str):
             lines.append(replace(line, missing=metres))
         else:
@@ -186,7 +216,7 @@ def _table_3(cast: Cast) -> list[Line]:
         block = f"V2 -> {tested}"
         rows: list[tuple[str, str, System | str, Scaling]] = [
             ("AVS-Net", "own echo", cast.system(cast.av), _OWN),
-            ("AVS-Net", "another image's echo", cast.system(cast.av, "shuffled"), _OWN),
+            ("AVS-Net", CONTROL, cast.system(cast.av, "shuffled"), _OWN),
             ("AVS-Net", "silence", cast.system(cast.av, "silent"), _OWN),
             ("AVS-Net", "echo 5 ms late", cast.system(cast.av, "late"), _OWN),
             ("AVS-Net", "direct sound not aligned", cast.system(cast.av, "unaligned"), _OWN),
@@ -198,7 +228,7 @@ def _table_3(cast: Cast) -> list[Line]:
         lines += [_cast(Line(3, block, name, heard, tested, None), *rest) for name, heard, *rest in rows]  # type: ignore[arg-type]
         for group in ("ambiguous", "cued") if cast.grouped else ():
             for heard, name in (("V", cast.v), ("AV", cast.av)):
-                line = Line(3, f"{block}, {group} rooms", "AVS-Net", heard, tested, None, group=group)
+                line = Line(3, f"{block}, {group} rooms", "AVS-Net", heard, tested, None, subset=group)
                 lines.append(_cast(line, cast.system(name)))
     for heard, name in (("V", cast.v), ("AV", cast.av)):
         line = Line(3, "V2, locations left out in training", "AVS-Net", heard, LEFT_OUT, None)

@@ -5,18 +5,18 @@ In the paper the best of each block is bold and the best of a whole family under
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from avsnet.analysis import Interval, bootstrap, gap_closed
+from avsnet.analysis import gap_closed
+from avsnet.evaluation.comparisons import interval
 from avsnet.evaluation.scores import Row
 from avsnet.metrics import HIGHER_IS_BETTER, PAPER_METRICS
+from avsnet.reproduce.formats import Cell, Table
 from avsnet.reproduce.table_rows import Line
+from avsnet.statistics import Interval, verdict
 
 TITLES = {
     "abs_rel": "Abs Rel",
@@ -28,40 +28,6 @@ TITLES = {
     "delta3": "δ < 1.25³",
 }
 """The paper's names of the metrics."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell.
-
-    Attributes:
-        text: what it says.
-        bold: best of its block.
-        underlined: best of its family.
-    """
-
-    text: str
-    bold: bool = False
-    underlined: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that every format is made from.
-
-    Attributes:
-        name: for files, such as "table1".
-        title: one line.
-        note: what a reader must know, in sentences.
-        columns: headings.
-        rows: cells; a row of a single cell spans the table, as a sub-heading.
-    """
-
-    name: str
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 class Results:
@@ -79,11 +45,13 @@ class Results:
 
     def values(self, line: Line, metric: str) -> dict[str, float]:
         """Id and score of every image of the line that has one."""
+        return {name: float(row[metric]) for name, row in self._scored(line, metric).items()}
+
+    def _scored(self, line: Line, metric: str) -> dict[str, Row]:
         if line.trial is None:
             return {}
         rows = self._rows.get((line.data, line.trial.system.label, line.trial.scaling.label), {})
-        chosen = (row for row in rows.values() if line.group in ("all", row["group"]))
-        return {row["id"]: float(row[metric]) for row in chosen if row[metric]}
+        return {name: row for name, row in rows.items() if line.subset in ("all", row["subset"]) and row[metric]}
 
     def place(self, line: Line, name: str) -> int:
         """The place in its data set of an image that the line has."""
@@ -96,38 +64,48 @@ class Results:
         return float(np.mean(values)) if values else None
 
     def interval(self, line: Line, metric: str) -> Interval | None:
-        """Bootstrap interval of that mean."""
-        values = list(self.values(line, metric).values())
-        return bootstrap(np.array(values)) if values else None
+        """Bootstrap interval of that mean over groups of images."""
+        rows = list(self._scored(line, metric).values())
+        if not rows:
+            return None
+        return interval(np.array([float(row[metric]) for row in rows]), [row["group"] for row in rows])
 
     def paired(self, line: Line, other: Line, metric: str) -> Interval | None:
         """Bootstrap interval of the mean of `line` minus `other` over the images that both have."""
-        ours, theirs = self.values(line, metric), self.values(other, metric)
+        ours, theirs = self._scored(line, metric), self._scored(other, metric)
         both = sorted(ours.keys() & theirs.keys())
-        return bootstrap(np.array([ours[name] - theirs[name] for name in both])) if both else None
+        if not both:
+            return None
+        values = np.array([float(ours[name][metric]) - float(theirs[name][metric]) for name in both])
+        return interval(values, [ours[name]["group"] for name in both])
 
 
 def metric_table(name: str, title: str, note: str, lines: Sequence[Line], results: Results) -> Table:
-    """Lines as a table of the seven metrics: "ours / paper's", and the 95 % interval of the first and the fifth."""
+    """Lines as a table of the seven metrics: "ours / paper's", and the 95 % interval of the first and the fifth.
+
+    Rows that were not run stand apart, with the reason of each.
+    """
     has_paper = any(line.paper for line in lines)
     columns = ("method", "input or scaling", "images", *(TITLES[metric] for metric in PAPER_METRICS))
     columns += ("95 % of Abs Rel", "95 % of δ < 1.25")
+    has_seeds = any(line.seeds for line in lines)
+    columns += ("Abs Rel over seeds",) if has_seeds else ()
     rows: list[tuple[Cell, ...]] = []
-    reasons: dict[str, str] = {}  # of rows that were not run, each once
-    block = family = None
+    not_run: list[tuple[Cell, ...]] = []
+    reasons: dict[str, str] = {}  # each once
+    heading = None
     for line in lines:
-        if line.family and line.family != family:
-            rows.append((Cell(line.family),))
-        if not line.family and line.block != block:
-            rows.append((Cell(line.block),))
-        block, family = line.block, line.family
         cells = [Cell(line.method), Cell(line.variant)]
         if not results.values(line, "abs_rel"):
             printed = [_pair(None, line, metric, has_paper) for metric in PAPER_METRICS]
-            rows.append((*cells, Cell("-"), *map(Cell, printed), Cell("-"), Cell("-")))
+            cells = [*cells, Cell("-"), *map(Cell, printed)]
+            not_run.append((*cells, *[Cell("-")] * (len(columns) - len(cells))))
             reason = f"{line.method}, {line.variant}: {line.missing or 'no image has a score'}"
             reasons.setdefault(line.missing or reason, reason)
             continue
+        if (line.family or line.block) != heading:
+            heading = line.family or line.block
+            rows.append((Cell(heading),))
         cells.append(Cell(str(len(results.values(line, "abs_rel")))))
         for metric in PAPER_METRICS:
             text = _pair(results.mean(line, metric), line, metric, has_paper)
@@ -137,24 +115,47 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
             )
             cells.append(Cell(text, block_best, family_best))
         cells += [Cell(_range(results.interval(line, metric))) for metric in ("abs_rel", "delta1")]
+        cells += [Cell(_spread(line, results))] if has_seeds else []
         rows.append(tuple(cells))
-    rows += [(Cell(reason),) for reason in reasons.values()]
     legend = " Ours / the paper's." if has_paper else ""
-    return Table(name, title, note + legend, columns, tuple(rows))
+    return Table(name, title, note + legend, columns, tuple(rows), tuple(not_run), tuple(reasons.values()))
 
 
-def gap_table(pairs: Sequence[tuple[str, Line, Line, Line]], results: Results) -> Table:
-    """How much the echo gains, paired over images, and which share of the way to the oracle that is.
+@dataclass(frozen=True)
+class Gain:
+    """The lines that tell what the echo gains a model.
 
-    Args:
-        pairs: name, and its lines with the visual-only, the audio-visual and the oracle's scale.
-        results: the scores.
+    Attributes:
+        name: of the model.
+        visual: with the visual-only network's scale.
+        full: with the audio-visual one's.
+        oracle: with that of the truth.
+        control: as `full`, with another image's echo; None where there is no such line.
     """
-    columns = ("model", "metric", "V", "AV", "oracle", "AV - V", "95 %, paired", "relative", "share of the gap closed")
+
+    name: str
+    visual: Line
+    full: Line
+    oracle: Line
+    control: Line | None = None
+
+    def verdict(self, results: Results, metric: str) -> str:
+        """Whether the echo made a difference; "-" where there are no scores."""
+        difference, base = results.paired(self.full, self.visual, metric), results.mean(self.visual, metric)
+        if difference is None or base is None:
+            return "-"
+        against = None if self.control is None else results.paired(self.full, self.control, metric)
+        return verdict(difference, base, against)
+
+
+def gap_table(gains: Sequence[Gain], results: Results) -> Table:
+    """How much the echo gains, paired over images, and which share of the way to the oracle that is."""
+    columns = ("model", "metric", "V", "AV", "oracle", "AV - V", "95 %, paired", "relative", "of the gap", "difference")
     rows: list[tuple[Cell, ...]] = []
-    for name, visual, audio_visual, oracle in pairs:
+    for gain in gains:
+        name, visual, audio_visual = gain.name, gain.visual, gain.full
         for metric in ("abs_rel", "delta1"):
-            scores = [results.mean(line, metric) for line in (visual, audio_visual, oracle)]
+            scores = [results.mean(line, metric) for line in (visual, audio_visual, gain.oracle)]
             v, av, best = scores
             if v is None or av is None:
                 continue
@@ -168,68 +169,15 @@ def gap_table(pairs: Sequence[tuple[str, Line, Line, Line]], results: Results) -
                     Cell(_range(results.paired(audio_visual, visual, metric))),
                     Cell(f"{(av - v) / v:+.0%}" if v else "-"),
                     Cell(closed),
+                    Cell(gain.verdict(results, metric)),
                 )
             )
-    note = "The interval is a paired bootstrap over images: where it does not hold 0, the echo's effect is no chance."
-    return Table("gap", "What the echo gains", note, columns, tuple(rows))
-
-
-def to_markdown(table: Table) -> str:
-    """GitHub's form; a sub-heading, or why rows were not run, is a row of its own."""
-    lines = [f"### {table.title}", "", table.note, "", "| " + " | ".join(table.columns) + " |"]
-    lines.append("|" + "---|" * len(table.columns))
-    for row in table.rows:
-        if len(row) == 1:
-            lines.append(f"| *{row[0].text}* |" + " |" * (len(table.columns) - 1))
-        else:
-            lines.append("| " + " | ".join(_marked(cell, "**{}**", "<u>{}</u>") for cell in row) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def to_latex(table: Table) -> str:
-    """A `tabular` with booktabs rules."""
-    width = len(table.columns)
-    lines = [f"% {table.title}", f"\\begin{{tabular}}{{ll{'r' * (width - 2)}}}", "\\toprule"]
-    lines += [" & ".join(map(_tex, table.columns)) + " \\\\", "\\midrule"]
-    for row in table.rows:
-        if len(row) == 1:
-            lines.append(f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{_tex(row[0].text)}}}}} \\\\")
-            continue
-        cells = [Cell(_tex(cell.text), cell.bold, cell.underlined) for cell in row]
-        lines.append(" & ".join(_marked(cell, "\\textbf{{{}}}", "\\underline{{{}}}") for cell in cells) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
-
-
-def to_csv(table: Table) -> str:
-    """Plain text without marks; each row begins with the sub-heading it stands under, and reasons are left out."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("block", *table.columns))
-    block = ""
-    for row in table.rows:
-        if len(row) == 1:
-            block = row[0].text
-        else:
-            writer.writerow((block, *(cell.text for cell in row)))
-    return file.getvalue()
-
-
-def to_html(table: Table) -> str:
-    """A `<table>` in a box that scrolls where the page is narrow."""
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in table.columns)
-    body = []
-    for row in table.rows:
-        if len(row) == 1:
-            body.append(f'<tr class="block"><td colspan="{len(table.columns)}">{html.escape(row[0].text)}</td></tr>')
-            continue
-        cells = [Cell(html.escape(cell.text), cell.bold, cell.underlined) for cell in row]
-        texts = [f"<td>{_marked(cell, '<b>{}</b>', '<u>{}</u>')}</td>" for cell in cells]
-        missing = ' class="missing"' if row[2].text == "-" else ""
-        body.append(f"<tr{missing}>{''.join(texts)}</tr>")
-    return (
-        f'<h2 id="{table.name}">{html.escape(table.title)}</h2>\n<p>{html.escape(table.note)}</p>\n'
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{"".join(body)}</tbody></table></div>\n'
+    note = (
+        "Intervals are a paired bootstrap (BCa) over whole rooms, buildings or scenes. A difference is none under 1 %, "
+        "where its interval holds 0, or where another image's echo does as well. Of the gap: the share of the way from "
+        "V to the oracle."
     )
+    return Table("gap", "What the echo gains", note, columns, tuple(rows))
 
 
 def _pair(ours: float | None, line: Line, metric: str, has_paper: bool) -> str:
@@ -249,21 +197,15 @@ def _is_best(line: Line, metric: str, results: Results, others: Iterable[Line]) 
 
 
 def _range(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{interval.low:.3f}…{interval.high:.3f}"
+    if interval is None:
+        return "-"
+    if not interval.known:
+        return f"none: {interval.groups} group{'s' * (interval.groups != 1)}"
+    return f"{interval.low:.3f}…{interval.high:.3f}"
 
 
-def _marked(cell: Cell, bold: str, underlined: str) -> str:
-    text = bold.format(cell.text) if cell.bold else cell.text
-    return underlined.format(text) if cell.underlined else text
-
-
-def _tex(text: str) -> str:
-    for character in "&%_#":
-        text = text.replace(character, "\\" + character)
-    return (
-        text.replace("δ", "$\\delta$")
-        .replace("²", "$^2$")
-        .replace("³", "$^3$")
-        .replace("<", "$<$")
-        .replace("->", "$\\to$")
-    )
+def _spread(line: Line, results: Results) -> str:
+    """The least and the greatest mean of training runs of several seeds, and how many there are."""
+    means = [results.mean(one, "abs_rel") for one in line.runs]
+    known = [mean for mean in means if mean is not None]
+    return f"{min(known):.3f}…{max(known):.3f} of {len(known)}" if len(known) > 1 else "-"

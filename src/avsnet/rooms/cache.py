@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from avsnet.audio.range_axis import RangeAxis
 from avsnet.geometry import resize_intrinsics
+from avsnet.io.arrays import read_array
 from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.simulator import VERSION, sample
 
@@ -57,22 +59,38 @@ class Store:
             return self.cache / f"{name}-silent"
         return self.cache / f"{name}-{self.axis.samples}-{'raw' if self.axis.align is None else self.axis.align}"
 
+    @property
+    def record_type(self) -> np.dtype:
+        """What a record holds."""
+        height, width = self.size
+        kind: list[Any] = [
+            ("rgb", "u1", (height, width, 3)),
+            ("depth", "<u2", (height, width)),
+            ("depth_sensor", "<u2", (height, width)),
+        ]
+        if self.axis is not None:
+            kind += [("waveform", "<i2", (2, self.axis.samples or 0)), ("peak", "<f4")]
+        kind += [("K", "<f8", (3, 3)), ("k", "<f8"), ("ambiguous", "?"), ("room_type", "<U16")]
+        return np.dtype(kind)
+
     def path(self, seed: int, frame: int) -> Path:
         """The file of a sample."""
         assert self.folder is not None
         return self.folder / f"{seed // 1000:04d}" / f"{seed:07d}_{frame:04d}.npy"
 
     def read(self, seed: int, frame: int) -> np.ndarray:
-        """A sample's record, made and kept if it was not there.
+        """A sample's record, made and kept if it was not there, or is damaged.
 
         It holds rgb, depth and depth_sensor (uint16 millimetres), waveform (int16, `FULL` standing for `peak`) and
         peak where there is sound, K, k, ambiguous and room_type.
         """
         if self.folder is not None:
             try:
-                return np.load(self.path(seed, frame), allow_pickle=False)
-            except FileNotFoundError:
-                pass
+                kept = read_array(self.path(seed, frame))
+            except (FileNotFoundError, ValueError):  # none, or one that a full disk or a copy has damaged
+                return self.make(seed, frame)
+            if kept.dtype == self.record_type and kept.shape == ():
+                return kept
         return self.make(seed, frame)
 
     def fill(self, item: tuple[int, int]) -> None:
@@ -86,18 +104,7 @@ class Store:
         height, width = self.size
         finer = (height * self.oversample, width * self.oversample)
         made = sample(self.domain, seed, frame, size=finer, aspect=self.aspect, samples=raw, preset=self.preset)
-        kind = [
-            ("rgb", "u1", (height, width, 3)),
-            ("depth", "<u2", (height, width)),
-            ("depth_sensor", "<u2", (height, width)),
-            ("K", "<f8", (3, 3)),
-            ("k", "<f8"),
-            ("ambiguous", "?"),
-            ("room_type", "U16"),
-        ]
-        if self.axis is not None:
-            kind[3:3] = [("waveform", "<i2", (2, samples)), ("peak", "<f4")]
-        record = np.zeros((), kind)
+        record = np.zeros((), self.record_type)
         if self.axis is not None:
             waveform = self.axis.place(made["audio"], made["rig"].direct_sample)
             peak = max(float(np.abs(waveform).max()), 1e-12)

@@ -95,6 +95,10 @@ class Rooms(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.items)
 
+    def group_of(self, identity: str) -> str:
+        """What images share that are hard or easy together: the room."""
+        return identity.rpartition("/")[0]
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The sample at a place; next to the contract's keys it has `k`, `ambiguous` and `room_type`."""
         seed, frame = self.items[index]
@@ -161,14 +165,18 @@ class _Filmed(Dataset[dict[str, Any]]):
         return sample | {"intrinsics": torch.from_numpy(matrix.astype(np.float32))}
 
 
-def _seeds(where: str) -> tuple[str, range]:
-    """The domain and the seeds of DOMAIN:FIRST-LAST."""
+def parse_rooms(name: str, where: str) -> tuple[str, range]:
+    """The domain and the seeds of a source NAME:DOMAIN:FIRST-LAST.
+
+    Raises:
+        OptionError: another form, or no room.
+    """
     found = re.fullmatch(r"(\w+):(\d+)-(\d+)", where)
     if found is None:
-        raise OptionError(f"source 'rooms:{where}': wanted rooms:DOMAIN:FIRST-LAST, such as rooms:historic:0-1999")
+        raise OptionError(f"source '{name}:{where}': wanted {name}:DOMAIN:FIRST-LAST, such as {name}:historic:0-1999")
     seeds = range(int(found[2]), int(found[3]) + 1)
     if not seeds:
-        raise OptionError(f"source 'rooms:{where}': holds no room; give the smaller seed first")
+        raise OptionError(f"source '{name}:{where}': holds no room; give the smaller seed first")
     return found[1], seeds
 
 
@@ -178,7 +186,7 @@ def _options(reading: Reading) -> dict[str, Any]:
 
 
 def _open(where: str, reading: Reading) -> Rooms:
-    domain, seeds = _seeds(where)
+    domain, seeds = parse_rooms("rooms", where)
     axis = reading.axis if "waveform" in reading.keys else None  # making sound is what takes time
     depth = "sensor" if "depth" in reading.keys else None
     return Rooms(domain, seeds, axis=axis, depth=depth, **_options(reading))
@@ -186,7 +194,7 @@ def _open(where: str, reading: Reading) -> Rooms:
 
 def _footage(where: str, reading: Reading, interval: int, camera: Camera) -> Footage:
     """Every so many frames of each walk: neighbouring triplets share pictures."""
-    domain, seeds = _seeds(where)
+    domain, seeds = parse_rooms("rooms", where)
     rooms = Rooms(domain, seeds, frames=range(0, FRAMES, interval), depth=None, axis=None, **_options(reading))
     return Footage(_Filmed(rooms, camera), [seed for seed, _ in rooms.items], 1)
 

@@ -7,6 +7,7 @@ Recordings are a function of the seed, the frame's id and its depth, and are kep
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,15 +24,21 @@ from avsnet.data.reading import Reading
 from avsnet.data.registry import DataSetInfo, OpenedData, open_data, register_data_set
 from avsnet.errors import AvsnetError, DataError, OptionError
 from avsnet.geometry import camera_of
+from avsnet.io.arrays import read_array
 from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.cache import FULL
 from avsnet.rooms.echo_of_depth import echo_of_depth, rig_for
 from avsnet.rooms.simulator import VERSION
+from avsnet.rooms.sound.plane_echo import echo_by_planes
 from avsnet.rooms.sound.rig import RecordingRig
 from avsnet.rooms.workers import spread
 
 DURATION = 0.25
 """Seconds of a recording: 40 m there and back."""
+
+RENDERERS = ("rooms", "planes")
+"""What makes echoes: the acoustics of the simulated rooms, which networks are trained on; or pyroomacoustics on the
+planes of the depth, which none is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +70,10 @@ class HalfReal(Dataset[dict[str, Any]]):
         axis: of recordings; the direct sound is found by the rig's geometry.
         cache: folder to keep recordings in; None: they are made each time.
         hears: whether samples have recordings.
+        renderer: one of `RENDERERS`.
 
     Raises:
-        OptionError: a seed below 0, or less than one rig.
+        OptionError: a seed below 0, less than one rig, or an unknown renderer.
     """
 
     def __init__(
@@ -79,13 +87,16 @@ class HalfReal(Dataset[dict[str, Any]]):
         axis: RangeAxis = AS_RECORDED,
         cache: str | Path | None = None,
         hears: bool = True,
+        renderer: str = "rooms",
     ) -> None:
+        if renderer not in RENDERERS:
+            raise OptionError(f"renderer {renderer!r} is none of {', '.join(RENDERERS)}")
         if seed < 0:
             raise OptionError(f"seed {seed} is below 0")
         if rigs < 1:
             raise OptionError(f"rigs {rigs}: give 1 or more")
         self.data, self.measured, self.cap, self.axis, self.hears = data, measured, cap, axis, hears
-        self.seed, self.rigs = seed, rigs
+        self.seed, self.rigs, self.renderer = seed, rigs, renderer
         self.cache = None if cache is None else Path(cache) / "half_real"
         self.frames = len(data)  # type: ignore[arg-type]
         self._names: dict[tuple[int, int], tuple[str, str]] = {}  # id and file of recordings that were asked for
@@ -114,6 +125,15 @@ class HalfReal(Dataset[dict[str, Any]]):
             "sample_rate": SAMPLE_RATE,
             "rig": rig.geometry,
         }
+
+    def group_of(self, identity: str) -> str:
+        """As the data set's own: what images share that are hard or easy together."""
+        return str(self.data.group_of(_frame_of(identity)))  # type: ignore[attr-defined]
+
+    def room_type_of(self, identity: str) -> str:
+        """As the data set's own, where it tells: the kind of room."""
+        told = getattr(self.data, "room_type_of", None)
+        return "" if told is None else str(told(_frame_of(identity)))
 
     def view(self, index: int) -> View:
         """What the echo of a sample is made of.
@@ -163,8 +183,10 @@ class HalfReal(Dataset[dict[str, Any]]):
         path = None if self.cache is None else self.cache / digest[:2] / f"{digest}.npy"
         if path is not None:
             try:
-                return _sound(np.load(path, allow_pickle=False))
-            except (FileNotFoundError, ValueError, EOFError):
+                kept = read_array(path)
+                if kept.shape == () and kept.dtype.names == ("waveform", "peak"):
+                    return _sound(kept)
+            except (FileNotFoundError, ValueError):
                 pass
         record = self._made(view or self.view(index), self.rig(recorder, rig_id))
         if path is not None:
@@ -196,10 +218,14 @@ class HalfReal(Dataset[dict[str, Any]]):
 
     def _made(self, view: View, rig: RecordingRig) -> np.ndarray:
         """A recording as it is kept: waveform (int16, `FULL` standing for `peak`) and peak."""
-        made = echo_of_depth(view.depth, view.intrinsics, rig, seed=self.room_seed(view), duration=DURATION)
-        record = np.zeros((), [("waveform", "<i2", made.waveform.shape), ("peak", "<f4")])
-        peak = max(float(np.abs(made.waveform).max()), 1e-12)
-        record["waveform"], record["peak"] = np.round(made.waveform * (FULL / peak)), peak
+        seed = self.room_seed(view)
+        if self.renderer == "planes":
+            waveform = echo_by_planes(view.depth, view.intrinsics, rig, seed=seed, duration=DURATION)
+        else:
+            waveform = echo_of_depth(view.depth, view.intrinsics, rig, seed=seed, duration=DURATION).waveform
+        record = np.zeros((), [("waveform", "<i2", waveform.shape), ("peak", "<f4")])
+        peak = max(float(np.abs(waveform).max()), 1e-12)
+        record["waveform"], record["peak"] = np.round(waveform * (FULL / peak)), peak
         return record
 
     def room_seed(self, view: View) -> int:
@@ -209,13 +235,14 @@ class HalfReal(Dataset[dict[str, Any]]):
     def _digest(self, view: View, rig_id: str) -> str:
         """Of everything that shapes a recording."""
         told = f"half_real-1|rooms-{VERSION}|{DURATION}|{_number(self.seed, 'rig', rig_id)}|{self.room_seed(view)}"
+        told += "" if self.renderer == "rooms" else f"|{self.renderer}-1"
         digest = hashlib.sha256(f"{told}|{view.depth.shape}".encode())
         digest.update(np.ascontiguousarray(view.depth).tobytes())
         digest.update(np.ascontiguousarray(view.intrinsics).tobytes())
         return digest.hexdigest()[:32]
 
 
-def open_half_real(source: str, reading: Reading, *, seed: int = 0) -> OpenedData:
+def open_half_real(source: str, reading: Reading, *, seed: int = 0, renderer: str = "rooms") -> OpenedData:
     """Open a data set that has depth, with echoes made of it in place of its own.
 
     Args:
@@ -223,9 +250,10 @@ def open_half_real(source: str, reading: Reading, *, seed: int = 0) -> OpenedDat
         reading: how samples are wanted; its `cap` counts for depth to learn from, not for echoes, which are made of all
             that counts by the data set's own cap.
         seed: as for `HalfReal`.
+        renderer: as for `HalfReal`.
 
     Raises:
-        OptionError: no such source or split, or one without depth.
+        OptionError: no such source, split or renderer, or one without depth.
         DataError: the data set is not as published.
     """
     silent = tuple(key for key in reading.keys if key != "waveform")
@@ -240,8 +268,14 @@ def open_half_real(source: str, reading: Reading, *, seed: int = 0) -> OpenedDat
         axis=reading.axis,
         cache=reading.cache,
         hears="waveform" in reading.keys,
+        renderer=renderer,
     )
     return OpenedData(f"half_real:{opened.name}", data, opened.cap, opened.info)
+
+
+def _frame_of(identity: str) -> str:
+    """The id of the frame behind that of one of its recordings."""
+    return re.sub(r"/rig\d+$", "", identity)
 
 
 def _number(*parts: object) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -26,6 +27,8 @@ from tqdm import tqdm
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.rig import Rig
 from avsnet.errors import OptionError, OutputError
+from avsnet.io.arrays import read_array
+from avsnet.io.texts import read_json
 from avsnet.io.whole_files import atomic_path
 from avsnet.rooms.geometry.walk import FRAMES
 from avsnet.rooms.preset import find_domain, find_preset
@@ -113,8 +116,8 @@ class Plan:
         return {kind: f"{folder}/{kind}/{kind}_{pose}.{suffix}" for kind, suffix in suffixes.items()}
 
     def whole(self, root: Path, location: int, pose: int) -> bool:
-        """Whether all files of a pose are there."""
-        return all((root / file).is_file() for file in self.files(location, pose).values())
+        """Whether all files of a pose are there, each as long as its head says."""
+        return all(_is_whole(root / file) for file in self.files(location, pose).values())
 
     def options(self) -> dict[str, Any]:
         """What shapes the bytes, for `simulator.json`."""
@@ -186,7 +189,7 @@ def check_folder(plan: Plan, root: Path) -> None:
     for folder in (root,) if plan.layout == "v1" and names else (root / name for name in names):
         begun = folder / "simulator.json"
         try:
-            found = json.loads(begun.read_text())["options"]
+            found = dict(read_json(begun)["options"])
         except (OSError, ValueError, KeyError, TypeError):
             if not any(folder.iterdir()):
                 continue
@@ -233,6 +236,22 @@ def recording_rig(plan: Plan, location: int) -> RecordingRig:
         width, length, gap = standing.uniform([0.25, 0.25, 0.03], [0.6, 0.6, 0.06])
         rig = replace(rig, plate=(width, length, rig.geometry.speaker[1] + gap))
     return rig
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there to its end; a full disk and a crash of the machine leave files that are not."""
+    try:
+        if path.suffix == ".npy":
+            return read_array(path, mapped=True).size > 0
+        with path.open("rb") as file:
+            head = file.read(8)
+            file.seek(-2, os.SEEK_END)
+            tail, length = file.read(), file.tell()
+    except (OSError, ValueError):
+        return False
+    if path.suffix == ".wav":
+        return head[:4] == b"RIFF" and int.from_bytes(head[4:], "little") + 8 == length
+    return head[:2] == b"\xff\xd8" and tail == b"\xff\xd9"
 
 
 def _write_poses(plan: Plan, root: Path, task: tuple[int, list[int]]) -> int:
