@@ -8,13 +8,14 @@ import torch
 import avsnet
 from avsnet import weights
 from avsnet.audio.rig import Rig
-from avsnet.cli.predict_files import Job, run
+from avsnet.cli.predict_files import Job, Wanted, predicted
 from avsnet.errors import AudioError, DepthError, EchoError, ModelError, OptionError
 from avsnet.models import create_model
 from avsnet.models.infer import infer
 from avsnet.models.info import ModelInfo
 from avsnet.models.sound import sound_for
 from avsnet.predict import loaded
+from avsnet.predictor import Predictor
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -136,12 +137,13 @@ def test_a_map_whose_shift_is_open_is_fitted_in_scale_and_shift(room, nets, pack
     image, _, waveform = room
     pseudo_dense = heard(nets["avsnet_lite0_av"], image, waveform)
     values = 3.0 * (1.0 / pseudo_dense if kind == "affine_disparity" else pseudo_dense) - 0.1
-    prediction = avsnet.predict(image, waveform, depth_model=Toy(values, kind), sample_rate=RATE)
+    options = {"scale_from": "avsnet_lite0_av", "sample_rate": RATE}
+    prediction = avsnet.predict(image, waveform, depth_model=Toy(values, kind), **options)
     np.testing.assert_allclose(prediction.depth, pseudo_dense, rtol=1e-3)
     assert prediction.scale == pytest.approx(1.0 / 3.0, rel=1e-3) and prediction.shift != 0.0
     assert prediction.scale_source.startswith("avsnet_lite0_av by affine")
     with pytest.raises(DepthError, match="toy"):
-        avsnet.predict(image, waveform, depth_model=Toy(-values, kind), sample_rate=RATE)
+        avsnet.predict(image, waveform, depth_model=Toy(-values, kind), **options)
 
 
 def test_the_scale_can_come_from_a_named_network_or_a_folder(room, nets, packaged):
@@ -255,10 +257,10 @@ def test_with_ranging_an_echo_that_is_no_use_is_an_error_and_nothing_is_written(
     Image.fromarray(room[0]).save(tmp_path / "room.png")
     soundfile.write(tmp_path / "room.wav", np.zeros((9000, 2)), RATE)
     job = Job(tmp_path / "room.png", "room", tmp_path / "room.wav")
-    with pytest.raises(EchoError, match="silent"):
-        run(job, Toy(room[1]), tmp_path / "out", scale_from="ranging")
+    ((_, error),) = predicted([job], Wanted(Predictor(Toy(room[1]), scale_from="ranging"), tmp_path / "out"))
+    assert isinstance(error, EchoError) and "silent" in str(error)
     assert not (tmp_path / "out").exists()
-    line = run(job, Toy(room[1]), tmp_path / "out")
+    ((_, line),) = predicted([job], Wanted(Predictor(Toy(room[1])), tmp_path / "out"))
     assert "warning" in line and "by sight alone" in line
     assert (tmp_path / "out" / "room_depth.npz").exists()
 

@@ -62,7 +62,7 @@ def test_the_npz_holds_everything_without_pickle(prediction, tmp_path):
     with np.load(tmp_path / "a.npz", allow_pickle=False) as entries:
         contract = {"depth", "intrinsics", "valid", "model", "scale", "shift", "kind", "version"}
         further = {"scale_source", "weights_hash", "confidence", "log_scale", "scale_probability", "warnings"}
-        assert set(entries) == contract | further | {"assumptions"}
+        assert set(entries) == contract | further | {"assumptions", "contrast", "prior_log_scale", "prior_probability"}
         assert np.array_equal(entries["depth"], prediction.depth, equal_nan=True)
         assert entries["depth"].dtype == np.float32 and entries["valid"].dtype == bool
         assert np.array_equal(entries["valid"], prediction.valid)
@@ -131,14 +131,16 @@ def test_depth_without_metres_is_not_saved_as_millimetres(prediction, tmp_path):
 
 def test_a_saved_prediction_is_loaded_as_it_was(prediction, tmp_path):
     posterior = ScalePosterior.normal(2.0, 0.13)
-    for saved in (prediction, dataclasses.replace(prediction, posterior=posterior, weights_hash="ab12", warnings=())):
+    both = {"posterior": posterior, "prior": ScalePosterior.normal(2.2, 0.4)}
+    for saved in (prediction, dataclasses.replace(prediction, **both, weights_hash="ab12", warnings=())):
         saved.save(tmp_path / "a.npz")
         loaded = Prediction.load(tmp_path / "a.npz")
         assert loaded.confidence == (saved.posterior and pytest.approx(saved.confidence))
         for field in dataclasses.fields(Prediction):
-            if field.name == "posterior":
-                continue
             before, after = getattr(saved, field.name), getattr(loaded, field.name)
+            if isinstance(before, ScalePosterior):
+                np.testing.assert_allclose([after.log_scale, after.probability], [before.log_scale, before.probability])
+                continue
             equal = np.array_equal(before, after, equal_nan=True) if isinstance(before, np.ndarray) else before == after
             assert equal and type(before) is type(after), field.name
 

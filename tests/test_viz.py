@@ -141,13 +141,31 @@ def test_the_median_depth_has_its_interval_where_an_ear_gave_the_scale():
     by_ear = summary(prediction(scale_source="ear and the model's own metres"))
     assert f" (90 %: {low:.3g} to {high:.3g}), scale" in by_ear
     assert "90 %" not in summary(shown)  # ranging's posterior is not calibrated
+    assert "90 %" in summary(prediction(scale_source="carried: ear")) and shown.interval == pytest.approx((low, high))
+
+
+def test_the_panel_shows_how_probable_each_median_depth_is_before_and_after_the_echo():
+    shown = prediction(scale_source="ear", prior=ScalePosterior.normal(3.0, 0.4))
+    label = "median depth of the picture (m)"
+    axes = next(one for one in panel(picture(shown), shown).axes if one.get_xlabel() == label)
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    used = next(name for name in lines if name.startswith("used: "))
+    assert set(lines) == {used, "without the echo", "with all that is known"}
+    for name in ("without the echo", "with all that is known"):
+        x, y = lines[name].T
+        assert (y[1:] * np.diff(x)).sum() == pytest.approx(1.0, abs=0.12)
+    x, y = lines["with all that is known"].T
+    assert lines[used][0, 0] == pytest.approx(x[np.argmax(y)], rel=0.1)
+    bare = prediction(posterior=None)
+    assert all(one.get_xlabel() != label for one in panel(picture(bare), bare).axes)
 
 
 def test_model_units_are_not_called_metres():
     bare = prediction(scale_source="none", posterior=None)
-    assert bare.unit == "model units" and "model units" in summary(bare) and "scale untouched" in summary(bare)
+    assert bare.unit == "model units" and "units by the network itself" in summary(bare)
     assert "depth (model units)" in [text for text, _ in texts(panel(picture(bare), bare))]
-    assert prediction(scale_source="none", kind="metric_depth").unit == "m"
+    metric = prediction(scale_source="none", kind="metric_depth", posterior=None)
+    assert metric.unit == "m" and "metres by the network itself" in summary(metric)
 
 
 @pytest.mark.parametrize("depth", [np.full((4, 4), 2.0), np.zeros((4, 4))], ids=["flat", "unknown"])

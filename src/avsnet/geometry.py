@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from avsnet.errors import CalibrationError, DepthError, OptionError
+from avsnet.errors import CalibrationError, DepthError, OptionError, one_line
 from avsnet.io.cameras import CameraFile, read_camera
+from avsnet.io.focal_length import focal_in_pixels
 from avsnet.io.orientation import UPRIGHT, is_upright, swaps, turned_intrinsics
 
 ASSUMED_FOV = 70.0
-"""Degrees, horizontal: what most phone and web cameras have; taken where no camera is given, and said so."""
+"""Degrees along the long side: what most phone and web cameras have; taken where no camera is known, and said so."""
 
 _RADIANS = 3.2
 """Degrees up to which a field of view is none: pi and a little, so probably radians."""
@@ -26,15 +27,21 @@ _SHORTEST_FOCAL = 0.025
 
 
 def camera_of(
-    intrinsics: str | Path | np.ndarray | None, fov: float | None, size: tuple[int, int], orientation: int = UPRIGHT
+    intrinsics: str | Path | np.ndarray | None,
+    fov: float | None,
+    size: tuple[int, int],
+    orientation: int = UPRIGHT,
+    equivalent: float | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """The camera of a picture or map.
 
     Args:
         intrinsics: (3, 3) pixels of this picture; or a file, which is turned as EXIF has turned the picture.
-        fov: degrees, horizontal, in place of intrinsics; None of both assumes `ASSUMED_FOV`.
+        fov: degrees, horizontal, in place of intrinsics; None of both takes the equivalent focal length, or assumes
+            `ASSUMED_FOV` along the long side.
         size: (height, width) in pixels.
         orientation: of the picture's file, as EXIF has it.
+        equivalent: millimetres on 35 mm film, as `avsnet.io.focal_length` finds it; None: not known.
 
     Returns:
         (3, 3) pixels of the picture, and what was assumed for it.
@@ -53,8 +60,12 @@ def camera_of(
         return check_camera(intrinsics, size), []
     if fov is not None:
         return intrinsics_from_fov(width, height, fov), []
-    assumed = f"field of view assumed: {ASSUMED_FOV:g} degrees horizontal"
-    return intrinsics_from_fov(width, height, ASSUMED_FOV), [assumed]
+    if equivalent is not None:
+        said = f"field of view from the picture's EXIF: 35 mm equivalent {equivalent:g} mm"
+        return _centred(focal_in_pixels(equivalent, size), size), [said]
+    long_side = "horizontal" if width >= height else "vertical"
+    assumed = f"field of view assumed: {ASSUMED_FOV:g} degrees {long_side}"
+    return _centred(intrinsics_from_fov(max(size), min(size), ASSUMED_FOV)[0, 0], size), [assumed]
 
 
 def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarray:
@@ -82,7 +93,12 @@ def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarr
             f"field of view {fov_degrees:g} degrees: probably radians; give degrees, {math.degrees(fov_degrees):.1f}"
         )
     _check_size((height, width))
-    focal = 0.5 * width / math.tan(0.5 * math.radians(fov_degrees))
+    return _centred(0.5 * width / math.tan(0.5 * math.radians(fov_degrees)), (height, width))
+
+
+def _centred(focal: float, size: tuple[int, int]) -> np.ndarray:
+    """(3, 3) the camera with square pixels whose axis goes through the middle of an image of `size` (H, W)."""
+    height, width = size
     return np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
 
 
@@ -153,8 +169,9 @@ def read_intrinsics(path: str | Path, width: int, height: int, orientation: int 
         return turned_intrinsics(_fitted(camera, stored), orientation, size)
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise CalibrationError(f"{path}: cannot be read as intrinsics ({error})") from None
+    except Exception as error:  # a file of any program, of which any entry may be missing or of another kind
+        reason = one_line(error) or type(error).__name__
+        raise CalibrationError(f"{path}: cannot be read as intrinsics ({reason})") from None
 
 
 def _likely_size(matrix: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from avsnet.errors import DepthError, OptionError
-from avsnet.geometry import unproject
-from avsnet.io.depth_maps import read_map, write_depth_npz, write_depth_png, write_ply
+from avsnet.io.authorship import own_version
+from avsnet.io.depth_maps import read_map, write_depth_npz, write_depth_png
+from avsnet.point_cloud import PointCloud, cloud_of_depth
 from avsnet.scale.posterior import ScalePosterior
 
 if TYPE_CHECKING:
-    from avsnet.scale.sources import Found, Scene
+    from avsnet.scale.scene import Found, Scene
 
-SUFFIXES = (".npz", ".png", ".ply")
+SUFFIXES = (".npz", ".png", ".ply", ".glb")
 """The formats that a prediction can be saved in."""
+
+
+_DISTRIBUTIONS = {
+    "posterior": ("log_scale", "scale_probability"),
+    "prior": ("prior_log_scale", "prior_probability"),
+}
+"""Keys of an NPZ, for each field that is a distribution: its grid, and how probable each place of it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +51,11 @@ class Prediction:
             METHOD"`, a model's name, `"none"`.
         version: of avsnet.
         warnings: what the user should know before trusting the metres.
-        posterior: over the scale, where its source infers one.
+        posterior: over metres per unit of the map, where its source infers one.
+        prior: the same before anything was heard, where a sound was.
         assumptions: what camera and rig were taken to be, such as `"field of view assumed 70 degrees"`.
+        contrast: power of depth round the map's median, as in `ScaledDepth`; 1 unless the rule found one. Where
+            `scale_source` names `histogram` or `grid`, the scale is no more than the ratio of the medians.
 
     Raises:
         DepthError: the shapes do not agree, or a valid pixel is not finite.
@@ -59,7 +73,9 @@ class Prediction:
     version: str
     warnings: tuple[str, ...] = ()
     posterior: ScalePosterior | None = None
+    prior: ScalePosterior | None = None
     assumptions: tuple[str, ...] = ()
+    contrast: float = 1.0
 
     def __post_init__(self) -> None:
         depth = np.asarray(self.depth, dtype=np.float32)
@@ -69,7 +85,7 @@ class Prediction:
             raise DepthError(f"depth {depth.shape} and valid {valid.shape} must both be (height, width)")
         if intrinsics.shape != (3, 3):
             raise DepthError(f"intrinsics of a prediction must be (3, 3), not {intrinsics.shape}")
-        if not np.isfinite(depth[valid]).all():
+        if not (np.isfinite(depth) | ~valid).all():
             raise DepthError("a valid pixel's depth is not finite; mark such pixels as not valid")
         object.__setattr__(self, "depth", depth)
         object.__setattr__(self, "valid", valid)
@@ -83,21 +99,37 @@ class Prediction:
         return None if self.posterior is None else self.posterior.confidence
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """Metres between which the median depth lies with 90 % probability, as the posterior has it; None without."""
+        known = self.depth[self.valid]
+        if self.posterior is None or not known.size:
+            return None
+        low, high = (float(np.median(known)) * side / self.factor for side in self.posterior.interval(0.9))
+        return low, high
+
+    @property
+    def factor(self) -> float:
+        """Metres per unit of the map, or of the inverse of a disparity: what the posterior is over."""
+        return 1.0 / self.scale if self.scale_source.endswith("in inverse depth") else self.scale
+
+    @property
     def unit(self) -> str:
         """What one unit of the depth is: `"m"`, or `"model units"` where nothing gave metres."""
         return "m" if self.kind == "metric_depth" or self.scale_source != "none" else "model units"
 
-    def save(self, path: str | Path, image: np.ndarray | None = None) -> None:
+    def save(self, path: str | Path, image: np.ndarray | None = None, compress: bool = False) -> None:
         """Write the prediction in the format that the suffix names; the file appears whole or not at all.
 
         Args:
             path: `.npz` holds everything (keys below); `.png` is 16-bit millimetres, 0 = unknown, and holds
-                nothing above 65.535 m; `.ply` is the cloud of valid points in the depth's unit, camera axes.
-            image: (H, W, 3) uint8 RGB colours for `.ply`; grey without it.
+                nothing above 65.535 m; `.ply` is the cloud of valid points in the depth's unit, camera axes; `.glb`
+                the same in metres, y up.
+            image: (H, W, 3) uint8 RGB colours of the cloud; grey without it.
+            compress: whether `.npz` and `.png` are to be small rather than written fast.
 
         NPZ keys: depth intrinsics valid model scale shift kind version, and beside them scale_source,
         weights_hash (empty if None), confidence (NaN if None), log_scale and scale_probability (the posterior; empty if
-        None), warnings, assumptions. No pickle is needed.
+        None), prior_log_scale and prior_probability (likewise), warnings, assumptions, contrast. No pickle is needed.
 
         Raises:
             OptionError: another suffix, or a PNG of depth that has no metres.
@@ -106,16 +138,56 @@ class Prediction:
         """
         suffix = Path(path).suffix.lower()
         if suffix == ".npz":
-            write_depth_npz(path, **self._entries())
+            write_depth_npz(path, compress, **self._entries())
         elif suffix == ".png":
             if self.unit != "m":
                 raise OptionError(f"{path}: a PNG counts millimetres, but this depth has no metres; save it as .npz")
-            write_depth_png(path, self.depth, self.valid)
-        elif suffix == ".ply":
-            points = unproject(self.depth, self.intrinsics)[self.valid]
-            write_ply(path, points, self._colours(image)[self.valid], self.unit, comments=self._provenance())
+            write_depth_png(path, self.depth, self.valid, compress)
+        elif suffix in (".ply", ".glb"):
+            self.point_cloud(image).save(path)
         else:
             raise OptionError(f"{path}: a prediction is saved as {', '.join(SUFFIXES)}, not {suffix or 'bare'!r}")
+
+    def point_cloud(self, image: np.ndarray | None = None, *, axes: str = "camera", thin: int = 1) -> PointCloud:
+        """The valid pixels as points in space.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the picture; grey without it.
+            axes: `"camera"` (x right, y down, z forward) or `"y_up"` (x right, y up, z backward).
+            thin: keep one row and one column of so many.
+
+        Raises:
+            OptionError: unknown axes, or a thinning below 1.
+            DepthError: the image's size differs from the depth's.
+        """
+        return cloud_of_depth(
+            self.depth,
+            self.valid,
+            self.intrinsics,
+            None if image is None else self._colours(image),
+            axes=axes,
+            thin=thin,
+            unit=self.unit,
+            confidence=self.confidence,
+            comments=tuple(self._provenance()),
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the depth in colours, their range, where the scale is from, and what to know."""
+        from avsnet.canvas import colormaps  # half a second of matplotlib
+
+        known = self.depth[self.valid]
+        low, high = np.percentile(known, (1.0, 99.0)) if known.size else (0.0, 1.0)
+        shares = ((self.depth - low) / max(high - low, 1e-9)).clip(0.0, 1.0)
+        colours = colormaps["Spectral"](np.where(self.valid, shares, 0.0), bytes=True)[..., :3]
+        picture = Image.fromarray(np.where(self.valid[..., None], colours, np.uint8(128)))
+        picture.thumbnail((640, 640))
+        file = io.BytesIO()
+        picture.save(file, format="PNG")
+        lines = [f"red {low:.2f} {self.unit}, blue {high:.2f} {self.unit}; scale from {self.scale_source}"]
+        text = "<br>".join(html.escape(line) for line in [*lines, *self.assumptions, *self.warnings])
+        data = base64.b64encode(file.getvalue()).decode()
+        return f'<figure><img alt="depth" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
 
     @classmethod
     def load(cls, path: str | Path) -> Prediction:
@@ -125,15 +197,16 @@ class Prediction:
             DepthError: the file is missing or broken, or no prediction of avsnet.
         """
         depth, entries = read_map(path)
-        names = [field.name for field in fields(cls) if field.name not in ("depth", "posterior")]
-        missing = [name for name in (*names, "log_scale", "scale_probability") if name not in entries]
+        names = [field.name for field in fields(cls) if field.name not in ("depth", *_DISTRIBUTIONS)]
+        keys = [key for pair in _DISTRIBUTIONS.values() for key in pair]
+        missing = [name for name in (*names, *keys) if name not in entries]
         if missing:
             raise DepthError(f"{path}: lacks {', '.join(missing)}; only an .npz of a Prediction can be loaded")
         values: dict[str, Any] = {name: entries[name].item() for name in names if entries[name].ndim == 0}
         values |= {name: tuple(map(str, entries[name])) for name in ("warnings", "assumptions")}
         values["weights_hash"] = values["weights_hash"] or None
-        grid, probability = entries["log_scale"], entries["scale_probability"]
-        values["posterior"] = ScalePosterior(grid, probability) if grid.size else None
+        for name, (grid, probability) in _DISTRIBUTIONS.items():
+            values[name] = ScalePosterior(entries[grid], entries[probability]) if entries[grid].size else None
         return cls(depth=depth, valid=entries["valid"], intrinsics=entries["intrinsics"], **values)
 
     def _entries(self) -> dict[str, object]:
@@ -150,16 +223,15 @@ class Prediction:
             "scale_source": self.scale_source,
             "weights_hash": self.weights_hash or "",
             "confidence": np.float64(np.nan if self.confidence is None else self.confidence),
-            "log_scale": np.array([] if self.posterior is None else self.posterior.log_scale),
-            "scale_probability": np.array([] if self.posterior is None else self.posterior.probability),
+            **_entries_of("posterior", self.posterior),
+            **_entries_of("prior", self.prior),
             "warnings": np.array(self.warnings, dtype=str),
             "assumptions": np.array(self.assumptions, dtype=str),
+            "contrast": np.float64(self.contrast),
         }
 
-    def _colours(self, image: np.ndarray | None) -> np.ndarray:
+    def _colours(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 for the point cloud."""
-        if image is None:
-            return np.full((*self.depth.shape, 3), 128, dtype=np.uint8)
         image = np.asarray(image)
         if image.shape != (*self.depth.shape, 3) or image.dtype != np.uint8:
             wanted = (*self.depth.shape, 3)
@@ -170,6 +242,12 @@ class Prediction:
         """Header lines for a format that has no keys."""
         lines = [f"avsnet {self.version}, model {self.model}, scale from {self.scale_source}"]
         return lines + list(self.assumptions) + list(self.warnings)
+
+
+def _entries_of(name: str, posterior: ScalePosterior | None) -> dict[str, np.ndarray]:
+    """A distribution under its keys, empty where there is none."""
+    values = ((), ()) if posterior is None else (posterior.log_scale, posterior.probability)
+    return {key: np.array(value) for key, value in zip(_DISTRIBUTIONS[name], values, strict=True)}
 
 
 def prediction_of(
@@ -196,11 +274,35 @@ def prediction_of(
         shift=found.scaled.shift,
         valid=found.scaled.depth > 0.0,
         intrinsics=scene.camera,
-        model=scene.model,
+        model=scene.info.name,
         weights_hash=weights_hash,
         scale_source=found.origin,
-        version=version("avsnet"),
+        version=own_version(),
         warnings=(*warnings, *found.warnings),
         posterior=found.posterior,
+        prior=found.prior,
         assumptions=(*assumptions, *found.assumptions),
+        contrast=found.scaled.contrast,
     )
+
+
+def summary(prediction: Prediction) -> str:
+    """The numbers of a prediction in one line: its median depth, and the scale with its source.
+
+    Where intervals hold what they say, the median depth has its own: those of ranging were never calibrated, and one
+    known distance says nothing of the map's shape elsewhere.
+    """
+    # Taking all of 12 million pixels one by one takes as long as finding their median.
+    known = prediction.depth if prediction.valid.all() else prediction.depth[prediction.valid]
+    median = f"{np.median(known):.3g} {prediction.unit}" if known.size else "unknown"
+    source = prediction.scale_source.removeprefix("carried: ")
+    if prediction.interval is not None and not source.startswith(("ranging", "known:")):
+        low, high = prediction.interval
+        median += f" (90 %: {low:.3g} to {high:.3g})"
+    scale = f"{'metres' if prediction.unit == 'm' else 'units'} by the network itself"
+    if prediction.scale_source != "none":
+        shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
+        scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
+    if prediction.confidence is not None:
+        scale += f", confidence {prediction.confidence:.2f} (the probability of lying within 15 %)"
+    return f"median depth {median}, {scale}, model {prediction.model}"

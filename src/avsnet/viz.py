@@ -7,6 +7,7 @@ overlaps whatever the picture's shape and however much there is to say.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 from avsnet.canvas import Axes, Figure, Normalize, ScalarMappable, colormaps
 from avsnet.io.authorship import software
 from avsnet.io.whole_files import atomic_path
-from avsnet.prediction import Prediction
+from avsnet.prediction import Prediction, summary
+from avsnet.scale.posterior import ScalePosterior
 from avsnet.scale.ranging import Arrival, EchoEvidence
 
 COLOUR_MAP = "Spectral"
@@ -34,6 +36,8 @@ _TITLE = 0.35  # inches: what stands over a picture or over a profile
 _PROFILE = 2.2  # inches: height of the range profile
 _LABEL = 0.65  # inches: width of a distance written over the profile
 _WRAP = 115  # characters in a line of the header
+_DENSITY = 1.1  # inches: height of the curve of how probable each median depth is
+_SHOWN = 0.002  # of the probability that may lie beyond either end of that curve
 _DYNAMIC_RANGE = 55.0  # dB shown of a range profile
 
 
@@ -56,27 +60,8 @@ def colour_depth(depth: np.ndarray, valid: np.ndarray, limits: tuple[float, floa
     return np.where(valid[..., None], colours, np.uint8(UNKNOWN))
 
 
-def summary(prediction: Prediction) -> str:
-    """The numbers of a prediction in one line: its median depth, and the scale with its source.
-
-    Where a trained ear gave the scale, whose intervals are calibrated, the median depth has its own.
-    """
-    known = prediction.depth[prediction.valid]
-    median = f"{np.median(known):.3g} {prediction.unit}" if known.size else "unknown"
-    if known.size and prediction.posterior is not None and prediction.scale_source.startswith("ear"):
-        low, high = (np.median(known) * side / prediction.scale for side in prediction.posterior.interval(0.9))
-        median += f" (90 %: {low:.3g} to {high:.3g})"
-    scale = "scale untouched"
-    if prediction.scale_source != "none":
-        shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""
-        scale = f"scale {prediction.scale:.4g}{shift} from {prediction.scale_source}"
-    if prediction.confidence is not None:
-        scale += f", confidence {prediction.confidence:.2f} (the probability of lying within 15 %)"
-    return f"median depth {median}, {scale}, model {prediction.model}"
-
-
 def panel(image: np.ndarray, prediction: Prediction, evidence: EchoEvidence | None = None) -> Figure:
-    """Show the picture, its depth and, where there was an echo, what was heard at which range.
+    """Show the picture, its depth, how sure its scale is and, where there was an echo, what was heard at which range.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -90,35 +75,82 @@ def panel(image: np.ndarray, prediction: Prediction, evidence: EchoEvidence | No
     height, width = prediction.depth.shape
     # A very flat or very tall picture keeps a height that can be read, and is centred in it.
     picture = float(np.clip(_PICTURE * height / width, 1.2, 6.0))
-    labels = _place_labels(evidence) if evidence else []
-    over_profile = _TITLE + _LINE * (1 + max((label.row for label in labels), default=0))
-    profile = over_profile + _PROFILE + _AXIS if evidence else 0.0
-    total = _LINE * (len(lines) + 1) + _TITLE + picture + _AXIS + profile
-    figure = Figure(figsize=(_WIDTH, total), dpi=_DPI, facecolor="white")
-
-    def axes_at(left: float, top: float, wide: float, high: float) -> Axes:
-        """Axes from inches, counted from the upper left corner."""
-        return figure.add_axes((left / _WIDTH, 1.0 - (top + high) / total, wide / _WIDTH, high / total))
-
-    for number, (line, style) in enumerate(lines):
-        y = 1.0 - _LINE * (number + 0.7) / total
-        figure.text(_LEFT / _WIDTH, y, line, va="top", fontsize=10, parse_math=False, **style)
+    plots = _plots(prediction, evidence)
     top = _LINE * (len(lines) + 1) + _TITLE
+    sheet = _Sheet(top + picture + _AXIS + sum(high for high, _ in plots))
+    for number, (line, style) in enumerate(lines):
+        y = 1.0 - _LINE * (number + 0.7) / sheet.height
+        sheet.figure.text(_LEFT / _WIDTH, y, line, va="top", fontsize=10, parse_math=False, **style)
     right = _LEFT + _PICTURE + 0.75
-    limits = _limits(prediction)
-    _show(axes_at(_LEFT, top, _PICTURE, picture), image, "picture")
+    limits = depth_limits(prediction)
+    _show(sheet.axes(_LEFT, top, _PICTURE, picture), image, "picture")
     painted = colour_depth(prediction.depth, prediction.valid, limits)
-    _show(axes_at(right, top, _PICTURE, picture), painted, "depth (grey: unknown)")
-    bar = figure.colorbar(
+    _show(sheet.axes(right, top, _PICTURE, picture), painted, "depth (grey: unknown)")
+    bar = sheet.figure.colorbar(
         ScalarMappable(Normalize(*limits), COLOUR_MAP),
-        cax=axes_at(right + _PICTURE + 0.15, top, 0.15, picture),
+        cax=sheet.axes(right + _PICTURE + 0.15, top, 0.15, picture),
         label=f"depth ({prediction.unit})",
     )
     bar.ax.invert_yaxis()  # near, the warm end, on top
-    if evidence:
-        top += picture + _AXIS + over_profile
-        _show_profile(axes_at(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PROFILE), evidence, labels)
-    return figure
+    sheet.draw(plots, top + picture + _AXIS)
+    return sheet.figure
+
+
+def evidence_figure(prediction: Prediction, evidence: EchoEvidence | None = None) -> Figure | None:
+    """The lower part of the panel: how sure the scale is, and what was heard.
+
+    Args:
+        prediction: of a picture.
+        evidence: as `predict_with_evidence` gives it.
+
+    Returns:
+        As `panel`; None where there is nothing to show.
+    """
+    plots = _plots(prediction, evidence)
+    if not plots:
+        return None
+    sheet = _Sheet(sum(high for high, _ in plots))
+    sheet.draw(plots, 0.0)
+    return sheet.figure
+
+
+class _Sheet:
+    """A figure that is laid out in inches, counted from its upper left corner.
+
+    Args:
+        height: inches.
+    """
+
+    def __init__(self, height: float) -> None:
+        self.height = height
+        self.figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white")
+
+    def axes(self, left: float, top: float, wide: float, high: float) -> Axes:
+        """Axes at a place."""
+        place = (left / _WIDTH, 1.0 - (top + high) / self.height, wide / _WIDTH, high / self.height)
+        return self.figure.add_axes(place)
+
+    def draw(self, plots: list[_Plot], top: float) -> None:
+        """Draw plots one under the other."""
+        for high, (above, inner, show) in plots:
+            show(self.axes(_LEFT, top + above, _WIDTH - _LEFT - _RIGHT, inner))
+            top += high
+
+
+_Plot = tuple[float, tuple[float, float, Callable[[Axes], None]]]
+"""Inches that a plot takes in all; above its axes; of its axes; and what draws into them."""
+
+
+def _plots(prediction: Prediction, evidence: EchoEvidence | None) -> list[_Plot]:
+    """What speaks for a prediction's scale: its density, and the range profile."""
+    found: list[_Plot] = []
+    if prediction.interval is not None:
+        found.append((_LINE + _DENSITY + _AXIS, (_LINE, _DENSITY, lambda axes: _show_density(axes, prediction))))
+    if evidence is not None:
+        labels = _place_labels(evidence)
+        above = _TITLE + _LINE * (1 + max((label.row for label in labels), default=0))
+        found.append((above + _PROFILE + _AXIS, (above, _PROFILE, lambda axes: _show_profile(axes, evidence, labels))))
+    return found
 
 
 def save_figure(path: str | Path, figure: Figure) -> None:
@@ -164,6 +196,40 @@ def _reach(evidence: EchoEvidence) -> float:
     """Metres up to which the profile is drawn: the farthest plane heard and some more, but not under 4 m."""
     heard = [arrival.distance for arrival in evidence.arrivals if arrival.evidence > 0.0]
     return min(float(evidence.profile.range[-1]), max(4.0, 1.3 * max(heard, default=3.0)))
+
+
+def _show_density(axes: Axes, prediction: Prediction) -> None:
+    """How probable each median depth is, before and after the echo, with the interval and what was taken."""
+    posterior, interval = prediction.posterior, prediction.interval
+    assert posterior is not None and interval is not None
+    median = float(np.median(prediction.depth[prediction.valid]))
+    metres = median / prediction.factor
+    low, high = (metres * side for side in posterior.interval(1.0 - 2.0 * _SHOWN))
+    if prediction.prior is not None:
+        wider = [metres * side for side in prediction.prior.interval(0.9)]
+        low, high = min(low, wider[0]), max(high, wider[1])
+    at = np.linspace(low, high, 400)
+    after = _per_metre(posterior, metres, at)
+    top = float(after.max())
+    axes.axvspan(*interval, color="tab:blue", alpha=0.15, linewidth=0, label="90 % probable")
+    axes.axvline(median, color="tab:red", linewidth=1.2, label=f"used: {median:.3g} m")
+    if prediction.prior is not None:
+        before = _per_metre(prediction.prior, metres, at)
+        top = max(top, float(before.max()))
+        axes.plot(at, before, color="0.5", linestyle="--", linewidth=1.0, label="without the echo")
+    axes.plot(at, after, color="tab:blue", linewidth=1.2, label="with all that is known")
+    axes.set_xlim(low, high)
+    axes.set_ylim(0.0, 1.1 * top)
+    axes.set_yticks([])
+    axes.set_xlabel("median depth of the picture (m)")
+    axes.set_ylabel("probability")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize=9, borderaxespad=0.0)
+
+
+def _per_metre(posterior: ScalePosterior, metres: float, at: np.ndarray) -> np.ndarray:
+    """Density at median depths `at`, `metres` being that of a scale of 1."""
+    values = np.interp(np.log(at / metres), posterior.log_scale, posterior.probability, left=0.0, right=0.0)
+    return values / posterior.step / at
 
 
 def _show_profile(axes: Axes, evidence: EchoEvidence, labels: list[_Label]) -> None:
@@ -221,8 +287,8 @@ def _show(axes: Axes, pixels: np.ndarray, title: str) -> None:
     axes.set_ylabel("y (pixels)")
 
 
-def _limits(prediction: Prediction) -> tuple[float, float]:
-    """The depths between which the colours run: all but the 1 % nearest and farthest pixels."""
+def depth_limits(prediction: Prediction) -> tuple[float, float]:
+    """The depths between which the colours run, in their unit: all but the 1 % nearest and farthest pixels."""
     known = prediction.depth[prediction.valid]
     near, far = np.percentile(known, (1.0, 99.0)) if known.size else (0.0, 1.0)
     margin = max(0.0, 0.02 * abs(near) - (far - near))  # a flat map still has a colour bar

@@ -1,25 +1,26 @@
-"""`predict` from files to files: which recording belongs to which picture, and results that appear together."""
+"""`predict` from files to files: which recording belongs to which picture, and what is done with both."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avsnet.cli.predict_pipeline import Steps, batch_size, computing_threads, pipelined, writing_threads
 from avsnet.cli.results import RESULTS, in_one_line, refuse_foreign, write_results
 from avsnet.data.folder import without_depth
 from avsnet.data.pairing import pair
-from avsnet.errors import AudioError, ImageError, OptionError
-from avsnet.io.pictures import IMAGE_SUFFIXES, read_image
+from avsnet.errors import AudioError, AvsnetError, ImageError, OptionError
+from avsnet.io.pictures import IMAGE_SUFFIXES
 from avsnet.io.recordings import ECHO_SUFFIXES
-from avsnet.predict import predict_with_evidence
+from avsnet.predictor import Inputs, Predictor
 
 if TYPE_CHECKING:
-    import torch
-
-    from avsnet.audio.rig import Rig
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -71,56 +72,81 @@ def jobs(image: Path, echo: Path | None) -> list[Job]:
     ]
 
 
-def run(
-    job: Job,
-    model: torch.nn.Module,
-    out: Path,
-    *,
-    scale_from: str = "auto",
-    method: str | None = None,
-    fov: float | None = None,
-    intrinsics: str | None = None,
-    rig: Rig | None = None,
-    ply: bool = False,
-    overwrite: bool = False,
-) -> str:
-    """Predict one picture and write its results: all of them or none.
+@dataclass(frozen=True)
+class Wanted:
+    """How pictures are to be predicted, and what is to be written.
 
     Args:
-        job: the picture and its recording.
-        model: the depth model.
+        predictor: with the depth model, the source of scale, camera and rig.
         out: folder for the results; made if missing.
-        scale_from: as in `predict`.
-        method: as in `predict`.
-        fov: as in `predict`, degrees.
-        intrinsics: as in `predict`, a file.
-        rig: as in `predict`.
         ply: whether to write a point cloud as well.
+        panel: whether to draw a panel.
+        compress: whether the files are to be small rather than written fast.
         overwrite: whether files that avsnet did not write may be replaced.
-
-    Returns:
-        What was found, assumed and warned of, in one line.
-
-    Raises:
-        AvsnetError: as `predict`.
-        AudioError: the job lacks its recording.
-        OutputError: the results cannot be written.
+        half: whether to compute in half precision, on a GPU.
     """
+
+    predictor: Predictor
+    out: Path
+    ply: bool = False
+    panel: bool = True
+    compress: bool = False
+    overwrite: bool = False
+    half: bool = False
+
+
+def predicted(jobs: Sequence[Job], wanted: Wanted) -> Generator[tuple[Job, str | AvsnetError], None, None]:
+    """Predict pictures and write the results of each: all of them or none.
+
+    Args:
+        jobs: the pictures and their recordings.
+        wanted: how, and what to write.
+
+    Yields:
+        Each job, in order, with what was found, assumed and warned of in one line, or with the error that it met.
+    """
+    from avsnet.models.infer import network_map_each
+
+    def read(job: Job) -> Inputs:
+        return _read(job, wanted)
+
+    def compute(ready: Sequence[Inputs]) -> Sequence[np.ndarray | AvsnetError]:
+        return network_map_each(wanted.predictor.model, [inputs.batch for inputs in ready], half=wanted.half)
+
+    def write(job: Job, inputs: Inputs, values: np.ndarray) -> str:
+        return _write(job, inputs, values, wanted)
+
+    batch, threads = batch_size(wanted.predictor.model), writing_threads()
+    with warnings.catch_warnings(), computing_threads(wanted.predictor.model):
+        # Threads that each silence Pillow for a moment end each other's silence.
+        warnings.filterwarnings("ignore", module="PIL")
+        yield from pipelined(jobs, Steps(read, compute, write), batch=batch, threads=threads)
+
+
+def _read(job: Job, wanted: Wanted) -> Inputs:
+    """The picture and its recording, ready for the network."""
     if job.obstacle:
         raise AudioError(job.obstacle)
-    refuse_foreign((out / (job.stem + ending) for ending in RESULTS if ply or ending != "_depth.ply"), overwrite)
-    image = read_image(job.image, [])  # what is odd about it stands in the prediction
-    prediction, evidence = predict_with_evidence(
-        job.image,
-        job.echo,
-        depth_model=model,
-        scale_from=scale_from,
-        method=method,
-        intrinsics=intrinsics,
-        rig=rig,
-        fov=fov,
+    endings = {"_depth.ply": wanted.ply, "_panel.png": wanted.panel}
+    paths = (wanted.out / (job.stem + ending) for ending in RESULTS if endings.get(ending, True))
+    refuse_foreign(paths, wanted.overwrite)
+    return wanted.predictor.read(job.image, job.echo)
+
+
+def _write(job: Job, inputs: Inputs, values: np.ndarray, wanted: Wanted) -> str:
+    """From what the network said to files, and to one line of what was found, assumed and warned of."""
+    prediction, evidence = wanted.predictor.finish(inputs, values)
+    write_results(
+        wanted.out,
+        job.stem,
+        prediction,
+        inputs.picture,
+        evidence,
+        wanted.ply,
+        wanted.overwrite,
+        with_panel=wanted.panel,
+        compress=wanted.compress,
     )
-    write_results(out, job.stem, prediction, image, evidence, ply, overwrite)
     return in_one_line(job.image, prediction)
 
 

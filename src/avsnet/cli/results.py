@@ -6,14 +6,20 @@ Nothing that avsnet did not write is overwritten or deleted unless the user asks
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avsnet.errors import OutputError
 from avsnet.io.authorship import written_by_avsnet
-from avsnet.viz import panel, save_figure, summary
+from avsnet.io.whole_files import cannot_write, sync
+from avsnet.prediction import summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +29,38 @@ if TYPE_CHECKING:
 
 RESULTS = ("_depth.npz", "_depth.png", "_depth.ply", "_panel.png")
 """How the names of one picture's results can end."""
+
+_DRAWING = threading.Lock()  # matplotlib draws for one thread at a time
+_UNFINISHED = (".npz", ".png", ".ply")
+_ABANDONED = 60.0  # seconds: a process number may be in use again, and other machines' processes are not seen
+_STAGING = ".avsnet-"  # begins the names of folders in which results are made, before the number of the process
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the folders of results that processes of ours left when they were killed.
+
+    A folder goes if its name is of our form, its process is no more, it has not been touched for a minute, and it holds
+    nothing but names of results.
+    """
+    for left in folder.glob(f"{_STAGING}*"):
+        named = re.fullmatch(rf"{re.escape(_STAGING)}(\d+)-\w+", left.name)
+        if named is None or left.is_symlink() or not left.is_dir() or _lives(int(named[1])):
+            continue
+        with suppress(OSError):  # of another user, or another run is removing it
+            inner = list(left.iterdir())
+            old = time.time() - left.stat().st_mtime > _ABANDONED
+            if old and all(path.is_file() and path.name.endswith((*RESULTS, *_UNFINISHED)) for path in inner):
+                shutil.rmtree(left)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def refuse_foreign(paths: Iterable[Path], overwrite: bool = False) -> None:
@@ -72,6 +110,9 @@ def write_results(
     evidence: EchoEvidence | None = None,
     ply: bool = False,
     overwrite: bool = False,
+    *,
+    with_panel: bool = True,
+    compress: bool = False,
 ) -> None:
     """Write `<stem>_depth.npz`, in metres also `.png`, `<stem>_panel.png`, and a point cloud: all of them or none.
 
@@ -83,23 +124,27 @@ def write_results(
         evidence: for the panel.
         ply: whether to write a point cloud as well.
         overwrite: whether files that avsnet did not write may be replaced.
+        with_panel: whether to draw a panel, if there is an image.
+        compress: whether the files are to be small rather than written fast.
 
     Raises:
         OutputError: the results cannot be written, or would replace a file that avsnet did not write.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".avsnet-", dir=out) as name:
+        remove_abandoned(out)
+        with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=out) as name:
             staging = Path(name)
-            prediction.save(staging / f"{stem}_depth.npz")
+            prediction.save(staging / f"{stem}_depth.npz", compress=compress)
             if prediction.unit == "m":  # a PNG counts millimetres, so it has no place for other units
-                prediction.save(staging / f"{stem}_depth.png")
+                prediction.save(staging / f"{stem}_depth.png", compress=compress)
             if ply:
                 prediction.save(staging / f"{stem}_depth.ply", image)
-            if image is not None:
-                save_figure(staging / f"{stem}_panel.png", panel(image, prediction, evidence))
+            if image is not None and with_panel:
+                _write_panel(staging / f"{stem}_panel.png", image, prediction, evidence)
             written = {file.name for file in staging.iterdir()}
             refuse_foreign((out / name for name in written), overwrite)
+            sync(staging)
             for name in written:
                 os.replace(staging / name, out / name)
             # What an earlier run left under these names would not belong to these results.
@@ -107,4 +152,11 @@ def write_results(
                 if written_by_avsnet(stale):
                     stale.unlink()
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
+        raise cannot_write(out, error) from None
+
+
+def _write_panel(path: Path, image: np.ndarray, prediction: Prediction, evidence: EchoEvidence | None) -> None:
+    from avsnet.viz import panel, save_figure  # half a second of matplotlib
+
+    with _DRAWING:
+        save_figure(path, panel(image, prediction, evidence))

@@ -33,9 +33,12 @@ def scale(
         reference: metric map of the same size, read like the map.
         kind: what the map's numbers mean: metric_depth, relative_depth, affine_depth, disparity or affine_disparity;
             an .npz of avsnet tells it itself.
-        scale_from: with echo: auto (ranging), ranging, or with image the name or folder of an AVS-Net.
-        method: with reference or an AVS-Net: median (default), mean, least_squares or affine (scale and shift; the
-            default where the shift is open), the last two also as robust_least_squares and robust_affine.
+        scale_from: with echo: auto (the ear; with image beside the packaged AVS-Net, for metric maps beside their own
+            metres), ear, ranging, known:x,y,metres, or with image the name or folder of an AVS-Net.
+        method: with reference or an AVS-Net: median (default), weighted_median, mean, least_squares or affine (scale
+            and shift; the default where the shift is open), the last two also as robust_least_squares and
+            robust_affine; or finer than one number: log_affine (scale and contrast; by ear, too), robust_log_affine,
+            histogram, grid, shrunk_grid.
         fov: horizontal field of view in degrees.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.

@@ -15,9 +15,11 @@ from avsnet.io.depth_maps import read_map
 from avsnet.io.pictures import read_image
 from avsnet.io.plausibility import growth_note
 from avsnet.models.info import OUTPUT_KINDS, ModelInfo
-from avsnet.predict import heard_of, in_metres
-from avsnet.scale.sources import Choice, Found, Scene, Source, choose
-from avsnet.scale.sources import reference as by_reference
+from avsnet.planes import counts_distance
+from avsnet.predictor import heard_of, in_metres
+from avsnet.scale.reference import reference as by_reference
+from avsnet.scale.scene import Found, Scene
+from avsnet.scale.sources import Choice, Source, choose
 
 if TYPE_CHECKING:
     from avsnet.audio.rig import Rig
@@ -97,7 +99,7 @@ def scale_file(
         out: folder for the results; made if missing.
         echo: recording, for a source that hears; or
         reference: metric map of the same size that sets scale, and shift where `method` finds one.
-        scale_from: as in `predict`, where there is no reference; "auto" is ranging.
+        scale_from: as in `predict`, where there is no reference.
         method: one of `avsnet.scale.rules.METHODS`, where two maps are compared; None: the source's default.
         fov: degrees, horizontal.
         intrinsics: camera file, in place of `fov`; without both, the camera in the map's file, or the assumed one.
@@ -136,9 +138,8 @@ def scale_file(
     assumptions += given.assumptions if own_camera else ()
     info = ModelInfo(f"file {given.path.name}", given.kind, "none", "none", str(given.path))
     if reference is None:
-        choice = choose(
-            "ranging" if scale_from == "auto" else scale_from, info, has_echo=echo is not None, method=method
-        )
+        alone = scale_from == "auto" and picture is None  # no network can see anything
+        choice = choose("ear" if alone else scale_from, info, has_echo=True, method=method)
     else:
         choice = Choice(_by_reference(reference, given, depth_scale), "")
     prediction, evidence = in_metres(
@@ -150,10 +151,22 @@ def scale_file(
         heard=None if echo is None else heard_of(echo, None, rig),
         method=method,
         assumptions=assumptions,
-        warnings=given.notes,
+        warnings=(*given.notes, *_about_rays(given, camera)),
     )
     write_results(out, stem, prediction, picture, evidence, ply, overwrite)
     return in_one_line(given.path, prediction)
+
+
+def _about_rays(given: MapFile, camera: np.ndarray) -> tuple[str, ...]:
+    """A warning where the map counts distances along the rays, as some simulators write them."""
+    if given.kind not in ("metric_depth", "relative_depth"):
+        return ()
+    valid = np.isfinite(given.values) & (given.values > 0.0)
+    if not valid.any() or not counts_distance(np.where(valid, given.values, 0.0), valid, camera):
+        return ()
+    return (
+        f"{given.path}: its surfaces are flat only if it counts distances along the rays; give depth along the axis",
+    )
 
 
 def _by_reference(reference: Path, given: MapFile, depth_scale: float | None) -> Source:
