@@ -63,7 +63,9 @@ def without(monkeypatch):
 def test_a_missing_extra_says_what_it_would_give_and_how_to_get_it(without):
     without("onnxruntime")
     shown = section(doctor.report(), "extras")
-    assert re.search(r"export +running onnx: models: missing onnxruntime; pip install 'avsnet\[export\]'", shown)
+    assert re.search(
+        r"export +running onnx: models, and writing them: missing onnxruntime; pip install 'avsnet\[export\]'", shown
+    )
 
 
 def test_a_missing_package_that_is_always_needed_is_said_to_be_missing(without):
@@ -104,3 +106,18 @@ def test_the_caches_and_whether_the_hub_is_out_of_bounds_are_told(tmp_path):
     shown = section(done.stdout, "caches")
     assert f"huggingface: {tmp_path} (in use)" in shown and "HF_HUB_OFFLINE: set: nothing is fetched" in shown
     assert done.stderr == ""
+
+
+def test_licences_are_listed_for_every_package_that_is_always_needed(capsys):
+    assert cli.main(["doctor", "--licences"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {re.sub(r"[-_.]+", "-", line.split()[0]).lower(): line for line in lines}
+    for name in doctor._requirements()[""]:
+        assert metadata.version(name) in told[re.sub(r"[-_.]+", "-", name).lower()]
+    assert "Apache-2.0" in told["avsnet"] and not any("\x1b" in line for line in lines)
+    assert "numpy" in told and sum("not stated" in line for line in lines) <= 0.1 * len(lines)
+
+
+def test_the_limits_stand_in_the_report(monkeypatch):
+    monkeypatch.setenv("AVSNET_MAX_PIXELS", "123")
+    assert "AVSNET_MAX_PIXELS   123 pixels" in section(doctor.report(), "limits")

@@ -72,7 +72,7 @@ def results(folder, stem):
 )
 def test_an_echo_brings_a_map_to_metres(room, command, tmp_path, name, kind):
     flags = ("--echo", room / "room.wav", "--kind", kind, "--fov", (room / "fov.txt").read_text())
-    code, out, err = command(room / name, *flags)
+    code, out, err = command(room / name, *flags, "--scale-from", "ranging")
     assert (code, err) == (0, "") and out.count("\n") == 1
     assert out.startswith(f"{name}: median depth ") and "from ranging, confidence" in out
     stem = name.partition(".")[0]
@@ -82,6 +82,20 @@ def test_an_echo_brings_a_map_to_metres(room, command, tmp_path, name, kind):
     assert (str(found["kind"]), str(found["scale_source"]), str(found["model"])) == (kind, "ranging", f"file {name}")
     millimetres = read_depth(tmp_path / "out" / f"{stem}_depth.png")
     assert np.abs(millimetres - found["depth"]).max() < 0.00051
+
+
+def test_auto_is_the_ear_and_with_a_picture_the_packaged_network_beside_it(room, command, tmp_path):
+    flags = ("--echo", room / "room.wav", "--fov", (room / "fov.txt").read_text())
+    for kind, values in (("relative_depth", "relative.npy"), ("affine_disparity", "midas.npy")):
+        space = " in inverse depth" if kind.startswith("affine") else ""
+        code, out, err = command(room / values, "--kind", kind, *flags)
+        assert (code, err) == (0, "") and f"from ear{space}, confidence" in out and " (90 %: " in out
+        code, out, err = command(room / values, "--kind", kind, *flags, "--image", room / "room.png")
+        assert (code, err) == (0, "") and f"from ear and avsnet_lite0_av{space}, confidence" in out
+        found = results(tmp_path / "out", values.partition(".")[0])
+        assert 0.4 < np.median(found["depth"]) / np.median(np.load(room / "truth.npy")) < 2.5
+    ranged = command(room / "midas.npy", "--kind", "affine_disparity", *flags, "--scale-from", "ranging")
+    assert is_one_line(*ranged, "leaves a shift open, which ranging does not set")
 
 
 def test_a_picture_and_a_flag_add_the_panel_and_the_cloud(room, command, tmp_path):
@@ -145,7 +159,7 @@ def test_the_depth_scale_says_what_whole_numbers_are(room, command, tmp_path):
 
 
 def test_our_own_file_tells_its_kind_and_its_camera(room, command, tmp_path):
-    flags = ("--echo", room / "room.wav", "--kind", "disparity", "--fov", "65")
+    flags = ("--echo", room / "room.wav", "--kind", "disparity", "--fov", "65", "--scale-from", "ranging")
     assert command(room / "disparity.npz", *flags)[0] == 0
     own = shutil.copy(tmp_path / "out" / "disparity_depth.npz", tmp_path / "own_depth.npz")
     # Though it came from a disparity, it holds depth in metres by now; and it is the camera's, so nothing is assumed.
@@ -191,11 +205,17 @@ def test_a_result_never_replaces_its_own_source(room, command, tmp_path):
         (["--echo", "{room}/room.wav", "--method", "affine"], ["method affine", "two maps"]),
         (["--reference", "{room}/truth.npy", "--kind", ""], ["--kind"]),
         (["--reference", "{room}/truth.npy", "--kind", "depth"], ["'depth' is none of metric_depth"]),
-        (["--reference", "{room}/truth.npy", "--method", "mode"], ["'mode'", "median, mean, least_squares"]),
+        (
+            ["--reference", "{room}/truth.npy", "--method", "mode"],
+            ["'mode'", "median, mean, weighted_median, least_squares"],
+        ),
         (["--reference", "{room}/truth.npy", "--kind", "affine_depth", "--method", "mean"], ["finds a shift"]),
         (["--echo", "{room}/room.wav", "--scale-from", "avsnet_tiny_v"], ["avsnet_tiny_v", "give the picture"]),
         (["--echo", "{room}/room.wav", "--scale-from", "rangin"], ["'rangin' is none of auto"]),
-        (["--echo", "{room}/room.wav", "--kind", "affine_disparity"], ["relative.npy", "shift open", "--reference"]),
+        (
+            ["--echo", "{room}/room.wav", "--kind", "affine_disparity", "--scale-from", "ranging"],
+            ["relative.npy", "shift open", "--reference"],
+        ),
         (["--reference", "none.npy"], ["none.npy: no such file"]),
         (["--reference", "{room}/room.png"], ["room.png", "8 bits"]),
         (["--reference", "{tmp}/small.npy"], ["small.npy: (4, 5)", "relative.npy (96, 128)"]),

@@ -60,7 +60,7 @@ def test_what_avsnet_wrote_is_replaced_and_what_is_asked_for_too(own, capsys):
 
 
 def test_a_page_of_ours_is_known_by_its_generator(tmp_path):
-    write_report(tmp_path / "report.html", "A page", [], [], [], {})
+    write_report(tmp_path / "report.html", "A page", None, [], [], [], {})
     assert written_by_avsnet(tmp_path / "report.html")
     (tmp_path / "other.html").write_text("<!doctype html><p>written about avsnet")
     assert not written_by_avsnet(tmp_path / "other.html")

@@ -11,18 +11,41 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import avsnet
-from avsnet.cli import check, demo, doctor, echo, evaluate, models, predict, reproduce, scale, simulate, train
+from avsnet.cli import (
+    app,
+    check,
+    chirp,
+    cloud,
+    demo,
+    doctor,
+    echo,
+    evaluate,
+    export,
+    models,
+    predict,
+    record,
+    reproduce,
+    scale,
+    simulate,
+    train,
+)
 from avsnet.cli.flags import call
+from avsnet.cli.printed import Printed
 from avsnet.errors import AvsnetError, OptionError, one_line
 
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo.demo,
+    "app": app.app,
     "check": check.check,
+    "chirp": chirp.chirp,
+    "cloud": cloud.cloud,
     "doctor": doctor.doctor,
     "echo": echo.echo,
     "evaluate": evaluate.evaluate,
+    "export": export.export,
     "models": models.models,
     "predict": predict.predict,
+    "record": record.record,
     "reproduce": reproduce.reproduce,
     "scale": scale.scale,
     "simulate": simulate.simulate,
@@ -41,18 +64,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 if some files of a folder failed; 2 for a mistake, which is told in one line; 130 if
         interrupted; 141 if nobody reads the output any more.
     """
-    formatting = warnings.formatwarning
+    formatting, streams = warnings.formatwarning, (sys.stdout, sys.stderr)
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    sys.stdout, sys.stderr = Printed(sys.stdout), Printed(sys.stderr, keeps="\r")
     warnings.formatwarning = _warning  # type: ignore[assignment]  # it is called by position
     try:
         code = _command(words)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        print("avsnet: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"avsnet: interrupted{f'; {one_line(error)}' if str(error) else ''}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The interpreter flushes at exit; let it do so into nothing.
@@ -63,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     finally:
         warnings.formatwarning = formatting
+        sys.stdout, sys.stderr = streams
 
 
 def _warning(message: Warning | str, *_place: object) -> str:

@@ -10,7 +10,7 @@ def demo(*, out: str, rooms: int = 6, seed: int = 0, overwrite: bool = False) ->
 
     Args:
         out: folder for the page, the pictures, the echoes and the depth.
-        rooms: how many; historic ones and offices in turn.
+        rooms: how many; of old buildings (historic) and offices in turn.
         seed: draws the rooms, the unknown units and the noise.
         overwrite: also replace a report.html that avsnet did not write.
     """

@@ -1,81 +1,47 @@
-"""The demo: unseen simulated rooms, depth by eye and by eye and ear, and a foreign map brought to metres, on one page.
-
-Nothing is downloaded. The networks are the packaged pair; the rooms are of seeds that no training uses. The foreign map
-stands for any relative depth model: the room's true shape, smoothly bent by 10 %, in an unknown unit.
-"""
+"""The demo's page: depth with and without the echo, in numbers and in pictures. Nothing is downloaded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
-from PIL import Image
-from scipy.ndimage import zoom
 
-from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.errors import EchoError
-from avsnet.io.whole_files import atomic_path
-from avsnet.metrics import METRICS, PAPER_METRICS, depth_metrics
-from avsnet.models.info import ModelInfo
-from avsnet.models.packaged import ROOMS_AV as AV
-from avsnet.models.packaged import ROOMS_V as V
-from avsnet.predict import predict
-from avsnet.reproduce.figures import Example, examples_figure
-from avsnet.reproduce.report import png_of, write_report
-from avsnet.reproduce.tables import TITLES, Cell, Table
-from avsnet.reproduce.twin import FIRST_SEED, SIZE
-from avsnet.rooms import sample
+from avsnet.cli.demo_rooms import (
+    BY_EAR,
+    BY_EYE,
+    FIRST_ROOM,
+    RANGED,
+    ROWS,
+    SCALED_BY_EAR,
+    SCALED_BY_EYE,
+    Room,
+    make_room,
+)
+from avsnet.reproduce.figures import ERROR_MAP, paint
+from avsnet.reproduce.formats import Cell, Table
+from avsnet.reproduce.report import Gallery, ScaleBar, Summary, Tile, png_of_pixels, write_report
+from avsnet.reproduce.tables import TITLES
+from avsnet.reproduce.twin import SIZE
 
-FIRST_ROOM = FIRST_SEED + 50_000
-"""Seed of the demo's first room."""
+_BUILDINGS = {"historic": "an old building", "offices": "an office building"}
 
-_BEND = 0.1  # deviation of the foreign map's shape, in log depth
-_UNITS = (0.1, 10.0)  # between which its unit is drawn, metres
-
-_BY_EYE, _BY_EAR = "AVS-Net V, the picture alone", "AVS-Net AV, picture and echo"
-
-ROWS = {
-    _BY_EYE: (V, None),
-    _BY_EAR: (AV, None),
-    "foreign map, its own units": ("foreign", "none"),
-    "foreign map, scaled by V": ("foreign", V),
-    "foreign map, scaled by AV": ("foreign", AV),
-    "foreign map, scaled by ranging": ("foreign", "ranging"),
+_SHOWN = {
+    BY_EYE: "AVS-Net, picture alone",
+    BY_EAR: "AVS-Net, picture and echo",
+    SCALED_BY_EYE: "Third-party map, metres by picture",
+    SCALED_BY_EAR: "Third-party map, metres by picture and echo",
 }
-"""What the table compares: a depth model, and where its metres come from."""
+"""The rows that are drawn, and their captions."""
 
+_METRICS = ("abs_rel", "rmse", "delta1")
 
-class _ForeignMap(torch.nn.Module):
-    """Stands where anyone's relative model would: a bent shape in an unknown unit."""
+_BAR = np.linspace(0.0, 1.0, 256)[None].repeat(12, axis=0)
 
-    info = ModelInfo("foreign_map", "relative_depth", "Apache-2.0", "none", "avsnet.cli.demo_page")
-
-    def __init__(self, depth: np.ndarray, seed: int) -> None:
-        super().__init__()
-        random = np.random.default_rng([seed, 3])
-        bend = zoom(random.normal(size=(6, 6)), np.array(depth.shape) / 6, order=3, mode="nearest", grid_mode=True)
-        unit = np.exp(random.uniform(*np.log(_UNITS)))
-        self.values = torch.from_numpy((depth * np.exp(_BEND * bend) / unit).astype(np.float32))[None, None]
-
-    def forward(self, batch: dict) -> dict[str, torch.Tensor]:
-        """(1, 1, H, W) the map, whatever the picture."""
-        return {"relative_depth": self.values}
-
-
-@dataclass(frozen=True, eq=False)
-class _Room:
-    """What was made of one room."""
-
-    name: str
-    picture: np.ndarray
-    target: np.ndarray
-    valid: np.ndarray
-    maps: dict[str, np.ndarray]
-    scores: dict[str, dict[str, float]]
+Block = tuple[str, Sequence[Room], Sequence[str]]
+"""A part of the table: its heading, the rooms that its means are over, and its rows."""
 
 
 def demo(out: Path, rooms: int = 6, seed: int = 0) -> str:
@@ -83,8 +49,8 @@ def demo(out: Path, rooms: int = 6, seed: int = 0) -> str:
 
     Args:
         out: folder for `report.html`, and `room_<n>.png`, `room_<n>.wav`, `room_<n>_depth.png` (millimetres, AV).
-        rooms: how many, historic ones and offices in turn.
-        seed: draws the rooms, the foreign maps and the noise.
+        rooms: how many, of old buildings (historic) and offices in turn.
+        seed: draws the rooms, the third-party maps and the noise.
 
     Returns:
         The table and where to look, in lines.
@@ -93,87 +59,134 @@ def demo(out: Path, rooms: int = 6, seed: int = 0) -> str:
         ModelError: the packaged weights are missing.
         OutputError: the folder cannot be written.
     """
-    made = [
-        _room(out, number, ("historic", "offices")[number % 2], FIRST_ROOM + seed * 1000 + number)
-        for number in range(rooms)
-    ]
-    means = {
-        row: {name: float(np.mean([room.scores[row][name] for room in made if row in room.scores])) for name in METRICS}
-        for row in ROWS
-        if any(row in room.scores for room in made)
-    }
-    counts = {row: sum(row in room.scores for room in made) for row in ROWS}
-    table = _table(means, counts)
-    pictures = []
-    for room in made:
-        examples = [
-            Example("AVS-Net", room.maps[_BY_EYE], room.maps[_BY_EAR]),
-            Example("foreign map", room.maps["foreign map, scaled by V"], room.maps["foreign map, scaled by AV"]),
-        ]
-        figure = examples_figure(room.picture, room.target, room.valid, examples)
-        pictures.append((room.name.replace(" ", "_"), png_of(figure), f"{room.name}: without and with the echo."))
-    lead = [
-        f"{rooms} simulated rooms that no training has seen. AVS-Net V sees the picture; AV also hears the echo of one "
-        "chirp with two ears. The picture of a room fixes the shape of depth, the echo its scale.",
-        "The foreign map stands for any relative depth model: the room's true shape, bent by 10 %, in unknown units. "
-        "It is brought to metres by the paper's rule, M = R * median(Mp) / median(R), with Mp from V or from AV.",
-        "Rooms are simulated: this shows that the method works, not how well it works at your place.",
-    ]
+    first = FIRST_ROOM + seed * 1000
+    made = [make_room(out, number, tuple(_BUILDINGS)[number % 2], first + number) for number in range(rooms)]
+    blocks = _blocks(made)
     choices = {
-        "rooms": f"preset rooms-1, seeds from {FIRST_ROOM + seed * 1000}, {SIZE[0]} x {SIZE[1]} pixels",
+        "rooms": f"preset rooms-1, seeds from {first}, {SIZE[0]} x {SIZE[1]} pixels; historic: old building",
         "truth": "simulated depth of every pixel within the depth camera's reach",
         "avsnet": version("avsnet"),
         "torch": torch.__version__,
         "command": f"avsnet demo --rooms {rooms} --seed {seed}",
     }
-    write_report(out / "report.html", "Metres by listening", lead, [table], pictures, {"This run": choices})
+    write_report(
+        out / "report.html",
+        "Metres by listening",
+        _summary(made),
+        _lead(rooms),
+        [_table(blocks)],
+        [],
+        {"This run": choices},
+        galleries=[_gallery(room) for room in made],
+    )
+    return "\n".join([*_lines(blocks), f"Look at {out / 'report.html'}; next to it are pictures, echoes and depth."])
+
+
+def _lead(rooms: int) -> list[str]:
+    """What a stranger must know before the numbers."""
+    return [
+        f"Made of {_rooms(rooms)} that no training has seen. Rooms are simulated: this shows that the method works, "
+        "not how well it works at your place.",
+        "AVS-Net V sees the picture alone. AVS-Net AV also hears the echo of one chirp with two microphones. A picture "
+        "shows the shape of a room, but hardly its size; sound travels at a known speed, so its echo carries the size.",
+        "The third-party map stands for any depth model that knows no metres: the room's true shape, bent by 10 %, in "
+        "unknown units. The paper's rule brings it to metres: its median is made that of V's or AV's depth.",
+        "Ranging takes the metres from the echo's time of flight, without any training. It refuses an echo that fits "
+        "several sizes equally well; so it is compared on the rooms that it answers, and there with all others.",
+    ]
+
+
+def _rooms(count: int) -> str:
+    return f"{count} simulated room{'s' if count != 1 else ''}"
+
+
+def _blocks(made: Sequence[Room]) -> list[Block]:
+    """Rows are compared on the same rooms only: all of them, and those that ranging answers where these are fewer."""
+    ranged = [room for room in made if RANGED in room.scores]
+    if len(ranged) == len(made):
+        return [(f"all rooms: {len(made)}", made, tuple(ROWS))]
+    blocks: list[Block] = [(f"all rooms: {len(made)}", made, [row for row in ROWS if row != RANGED])]
+    if ranged:
+        blocks.append((f"only the rooms that ranging answers: {len(ranged)} of {len(made)}", ranged, tuple(ROWS)))
+    return blocks
+
+
+def _mean(rooms: Sequence[Room], row: str, metric: str) -> float:
+    return float(np.mean([room.scores[row][metric] for room in rooms]))
+
+
+def _summary(made: Sequence[Room]) -> Summary:
+    """Three numbers, whichever way they go."""
+    shown = {BY_EYE: "AVS-Net, picture alone", BY_EAR: "AVS-Net, picture and echo"}
+    shown[SCALED_BY_EAR] = "third-party map, metres from AVS-Net's picture and echo"
+    numbers = tuple((f"{100 * _mean(made, row, 'abs_rel'):.0f} %", text) for row, text in shown.items())
+    return Summary(f"Mean error as a share of the true depth, over {_rooms(len(made))}", numbers)
+
+
+def _table(blocks: Sequence[Block]) -> Table:
+    """The means as the page shows them."""
+    rows: list[tuple[Cell, ...]] = []
+    for heading, rooms, names in blocks:
+        rows.append((Cell(heading),))
+        for row in names:
+            numbers = (Cell(f"{_mean(rooms, row, metric):.3f}") for metric in _METRICS)
+            rows.append((Cell(row), Cell(str(len(rooms))), *numbers))
+    note = (
+        "Means over rooms. Abs Rel: the error as a share of the true depth (0.25: a quarter); RMSE: the typical error "
+        "in metres, where large ones weigh most; δ < 1.25: the share of pixels right within a factor 1.25."
+    )
+    if not any(RANGED in names for _, _, names in blocks):
+        note += " Ranging refused the echo of every room."
+    columns = ("depth from", "rooms", *(TITLES[metric] for metric in _METRICS))
+    return Table("table", "What the echo is worth", note, columns, tuple(rows))
+
+
+def _lines(blocks: Sequence[Block]) -> list[str]:
+    """The means as the terminal shows them."""
     width = max(map(len, ROWS))
     lines = [f"{'':{width}}  rooms  abs_rel  delta1"]
-    lines += [
-        f"{row:{width}}  {counts[row]:5d}  {scores['abs_rel']:7.3f}  {scores['delta1']:6.3f}"
-        for row, scores in means.items()
-    ]
-    return "\n".join([*lines, f"Look at {out / 'report.html'}; next to it are the pictures, echoes and depth maps."])
+    for heading, rooms, names in blocks:
+        lines.append(f"{heading}")
+        for row in names:
+            abs_rel, delta1 = (_mean(rooms, row, metric) for metric in ("abs_rel", "delta1"))
+            lines.append(f"{row:{width}}  {len(rooms):5d}  {abs_rel:7.3f}  {delta1:6.3f}")
+    return lines
 
 
-def _room(out: Path, number: int, domain: str, seed: int) -> _Room:
-    """Make one room, write its files, predict by every row and score."""
-    made = sample(domain, seed, size=SIZE)
-    picture, target = made["rgb"], made["depth"]
-    valid = (target > 0.0) & (made["depth_sensor"] > 0)
-    foreign = _ForeignMap(np.where(target > 0.0, target, np.median(target[valid])), seed)
-    maps, scores = {}, {}
-    for row, (model, source) in ROWS.items():
-        try:
-            prediction = predict(
-                picture,
-                None if model == V else made["audio"],
-                depth_model=foreign if model == "foreign" else model,
-                scale_from=source or "auto",
-                sample_rate=SAMPLE_RATE,
-                intrinsics=made["K"],
-                rig=made["rig"].geometry,
+def _gallery(room: Room) -> Gallery:
+    """A room's pictures: all depths on one scale, all errors on another."""
+    target, valid = room.target, room.valid
+    near, far = (float(value) for value in np.percentile(target[valid], (1.0, 99.0)))
+    errors = {row: np.abs(room.maps[row] - target) for row in _SHOWN}
+    worst = max(float(np.percentile(np.concatenate([error[valid] for error in errors.values()]), 95.0)), 1e-3)
+    columns = [_stack(("The picture", room.picture), ("True depth", paint(target, valid, near, far)))]
+    for row, caption in _SHOWN.items():
+        depth = room.maps[row]
+        told = f"Its error: {100 * room.scores[row]['abs_rel']:.0f} % of the depth on average"
+        columns.append(
+            _stack(
+                (caption, paint(depth, depth > 0.0, near, far)),
+                (told, paint(errors[row], valid, 0.0, worst, ERROR_MAP)),
             )
-        except EchoError:  # ranging may refuse a room
-            continue
-        maps[row] = prediction.depth
-        scores[row] = depth_metrics(np.maximum(prediction.depth, 1e-3), target, valid)
-        if row == _BY_EAR:
-            prediction.save(out / f"room_{number}_depth.png")
-    with atomic_path(out / f"room_{number}.png") as temporary:
-        Image.fromarray(picture).save(temporary, format="png")
-    with atomic_path(out / f"room_{number}.wav") as temporary:
-        soundfile.write(temporary, made["audio"].T, SAMPLE_RATE, subtype="PCM_24", format="WAV")
-    title = f"room {number} ({domain}, {made['room_type']}, k = {made['k']:.2f})"
-    return _Room(title, picture, target, valid, maps, scores)
+        )
+    everywhere = np.ones(_BAR.shape, dtype=bool)
+    bars = (
+        ScaleBar(f"depth {near:.1f} m", png_of_pixels(paint(_BAR, everywhere, 0.0, 1.0)), f"{far:.1f} m"),
+        ScaleBar("error 0 m", png_of_pixels(paint(_BAR, everywhere, 0.0, 1.0, ERROR_MAP)), f"{worst:.2f} m or more"),
+    )
+    title = f"Room {room.number}: {room.kind} of {_BUILDINGS[room.building]}"
+    return Gallery(f"room_{room.number}", title, f"{_size(room)} Grey: unknown.", tuple(columns), bars)
 
 
-def _table(means: dict[str, dict[str, float]], counts: dict[str, int]) -> Table:
-    """The means as the page shows them."""
-    rows = []
-    for row, scores in means.items():
-        numbers = (Cell(f"{scores[name]:.3f}") for name in PAPER_METRICS)
-        rows.append((Cell(row), Cell(str(counts[row])), *numbers))
-    note = "Means over rooms; ranging leaves out rooms whose echo it refuses."
-    columns = ("depth", "rooms", *(TITLES[name] for name in PAPER_METRICS))
-    return Table("table", "What the echo is worth", note, columns, tuple(rows))
+def _size(room: Room) -> str:
+    """How large the room is, and who can know it."""
+    if room.size is None:
+        return "Doors and furniture have their usual size, so the picture, too, tells how large the room is."
+    return (
+        f"Everything in this room, doors and furniture too, is {room.size:.2f} times its usual size. Its picture would "
+        "be the same at any size: only the echo can tell."
+    )
+
+
+def _stack(*tiles: tuple[str, np.ndarray]) -> tuple[Tile, ...]:
+    return tuple(Tile(caption, png_of_pixels(pixels)) for caption, pixels in tiles)

@@ -17,13 +17,25 @@ from pathlib import Path
 EXTRAS = {
     "train": "training, with logs for TensorBoard",
     "rooms": "faster ray casting in the simulated rooms",
-    "export": "running onnx: models",
+    "export": "running onnx: models, and writing them",
+    "app": "the page, avsnet app",
+    "live": "recording, avsnet record",
+    "media": "videos, and HEIC pictures",
 }
 """What each extra of the package gives today; one that nothing here uses yet is not named."""
 
 
-def doctor() -> int:
-    """Report what is installed: versions, devices, caches, and what each missing extra would give."""
+def doctor(*, licences: bool = False) -> int:
+    """Report what is installed: versions, devices, caches, what each missing extra would give, and the limits.
+
+    Args:
+        licences: list the licences of all packages that are installed with it, in place of the report.
+    """
+    if licences:
+        from avsnet.cli.licences import licences as rows
+
+        print("\n".join(f"{name:<28} {version:<16} {licence}" for name, version, licence in rows()))
+        return 0
     print(report())
     return 0
 
@@ -39,6 +51,7 @@ def report() -> str:
         "devices": _devices,
         "caches": _caches,
         "extras": _extras,
+        "limits": _limits,
         "warnings": _warnings,
     }
     lines = []
@@ -100,6 +113,13 @@ def _extras() -> list[str]:
         state = f"missing {', '.join(missing)}; {_install(extra)}" if missing else "installed"
         lines.append(f"{extra:<7} {gives}: {state}")
     return lines
+
+
+def _limits() -> list[str]:
+    """What one file may cost, and the variable that moves it."""
+    from avsnet.io.limits import LIMITS
+
+    return [f"{limit.variable:<19} {limit.most} {limit.unit}" for limit in LIMITS]
 
 
 def _warnings() -> list[str]:
