@@ -13,17 +13,18 @@ import pytest
 import soundfile
 import soxr
 from onnx import TensorProto, helper
-from PIL import Image
+from PIL import ExifTags, Image
 from scipy.ndimage import uniform_filter1d
 
 from avsnet.audio.chirp import SAMPLE_RATE
-from avsnet.audio.recording import listen
+from avsnet.audio.recording import Heard, listen
 from avsnet.audio.rig import Rig
 from avsnet.cli.predict_files import jobs
 from avsnet.cli.results import refuse_foreign
 from avsnet.errors import AvsnetError
 from avsnet.geometry import camera_of, intrinsics_from_fov, read_intrinsics
 from avsnet.io.depth_maps import map_like_picture, read_depth
+from avsnet.io.focal_length import equivalent_focal_length
 from avsnet.io.pictures import read_image
 from avsnet.io.plausibility import growth_note
 from avsnet.io.recordings import Recording, read_wav
@@ -103,6 +104,11 @@ def broken_picture(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
     error("truncated", read_image, path)
     error("not a picture", read_image, text(folder, "prose"))
+
+
+def large_picture(folder: Path) -> None:
+    Image.new("1", (8000, 7000)).save(folder / "a.png")
+    error("56000000 pixels, of which 50000000 may be read; AVSNET_MAX_PIXELS", read_image, folder / "a.png")
 
 
 def whole_numbers(folder: Path) -> None:
@@ -209,6 +215,21 @@ def field_of_view(folder: Path) -> None:
     error("radians; give degrees, 69.9", camera_of, None, 1.22, (60, 80))
 
 
+def exif_focal(folder: Path) -> None:
+    tag = Image.Exif()
+    tag.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 26
+    path = picture(folder, np.zeros((60, 80, 3), np.uint8), exif=tag.tobytes())
+    assert equivalent_focal_length(path, []) == 26.0
+    camera, said_of_it = camera_of(None, None, (60, 80), equivalent=26.0)
+    assert camera[0, 0] == pytest.approx(26.0 / 43.267 * 100.0, rel=1e-4) and "35 mm equivalent 26 mm" in said_of_it[0]
+
+
+def no_camera(folder: Path) -> None:
+    for size in ((60, 80), (80, 60)):
+        camera, said_of_it = camera_of(None, None, size)
+        assert camera[0, 0] == pytest.approx(40.0 / np.tan(np.radians(35.0))) and "assumed: 70 degrees" in said_of_it[0]
+
+
 def distortion(folder: Path) -> None:
     told = f"width: 80\nheight: 60\nD: [0.2, -0.1, 0, 0, 0]\nK: {K.ravel().tolist()}\n"
     assert np.allclose(read_intrinsics(text(folder, told), 80, 60), K)
@@ -259,6 +280,12 @@ def unfinished(folder: Path) -> None:
 
 def too_long(folder: Path) -> None:
     error("truncated", read_wav, length_of(folder, 9000 * 4 + 44))
+
+
+def no_wav(folder: Path) -> None:
+    (folder / "memo.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    with pytest.raises(AvsnetError, match=r"ffmpeg -i memo\.m4a memo\.wav"):
+        read_wav(folder / "memo.m4a")
 
 
 def nobody_can_tell(folder: Path) -> None:
@@ -315,6 +342,14 @@ def swapped(folder: Path) -> None:
 def long_recording(folder: Path) -> None:
     heard = listen(np.pad(chirped(), ((0, 0), (0, 10 * SAMPLE_RATE))), SAMPLE_RATE)
     assert heard.waveform.shape[1] < SAMPLE_RATE and heard.direct == listen(chirped(), SAMPLE_RATE).direct
+
+
+def longer_recording(folder: Path) -> None:
+    long = np.pad(chirped(), ((0, 0), (0, 61 * SAMPLE_RATE)))
+    soundfile.write(folder / "a.wav", long.T, SAMPLE_RATE)
+    recording = read_wav(folder / "a.wav")
+    assert recording.waveform.shape[1] == 60 * SAMPLE_RATE
+    assert any("AVSNET_MAX_SECONDS" in text for text in Heard(recording).echo().warnings)
 
 
 def no_echo(folder: Path) -> None:
@@ -385,6 +420,10 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
         "floating-point pixels": ("0 is black and 1 white; outside 0..1 an error", float_picture),
         "turned by its EXIF tag": ("turned upright, and with it a camera file and a depth map of the sensor", exif),
         "truncated, or no picture": ("an error", broken_picture),
+        "more than 50 million pixels": (
+            "an error that names `AVSNET_MAX_PIXELS`, see [reliability](reliability.md)",
+            large_picture,
+        ),
     },
     "Depth maps": {
         "whole numbers": ("millimetres, or divided by `--depth-scale` (units per metre)", whole_numbers),
@@ -419,10 +458,16 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
         ),
         "in picture widths": ("an error", camera_in_widths),
         "a field of view of 3.2 degrees or less": ("an error: radians", field_of_view),
+        "none, but EXIF's 35 mm equivalent focal length in the picture": (
+            "taken, by the diagonal, and said; not of a cropped picture",
+            exif_focal,
+        ),
+        "none at all": ("70 degrees along the long side, and said", no_camera),
         "lens distortion": ("not applied: undistort the pictures before", distortion),
     },
     "Sound files": {
         "WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG, MP3": ("read", formats),
+        "M4A, MP4 (AAC)": ("an error with the command that converts it", no_wav),
         "cut short": ("an error, in every format", cut_short),
         "WAV of unknown length (0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF)": ("read to the end of the file", unfinished),
         "WAV whose header promises more than is there": ("an error", too_long),
@@ -454,6 +499,10 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
         ),
         "ears swapped": ("a warning, where the rig is asymmetric enough to hear it", swapped),
         "longer than a second": ("only what is round the sweep is heard", long_recording),
+        "longer than a minute": (
+            "the first 60 s are read, with a warning that names `AVSNET_MAX_SECONDS`",
+            longer_recording,
+        ),
         "silent, without the sweep, ending within 10 ms of it, begun after it": ("no echo", no_echo),
         "NaN, wrongly scaled, more than two channels": ("an error", no_sound),
     },

@@ -205,3 +205,18 @@ def test_millimetres_and_unknown_rules_are_errors():
         valid_depth(np.ones(2), 0.0)
     with pytest.raises(OptionError, match="keep"):
         valid_depth(np.ones(2), 30.0, "keep")
+
+
+def test_merged_means_count_what_was_skipped_in_either():
+    random = np.random.default_rng(0)
+    parts = [MetricMean(), MetricMean()]
+    whole = MetricMean()
+    for place in range(7):
+        target = np.zeros((4, 5)) if place in (1, 4, 5) else random.uniform(1.0, 5.0, (4, 5))
+        pred = random.uniform(1.0, 5.0, (4, 5))
+        for mean in (parts[place % 2], whole):
+            mean.add(depth_metrics(pred, target, target > 0) if target.any() else None)
+    assert [part.skipped for part in parts] == [1, 2]
+    parts[0].merge(parts[1])
+    assert (parts[0].count, parts[0].skipped) == (whole.count, whole.skipped) == (4, 3)
+    assert parts[0].compute() == pytest.approx(whole.compute())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avsnet.geometry import intrinsics_from_fov, pixel_rays
-from avsnet.planes import Foot, find_planes
+from avsnet.planes import Foot, counts_distance, find_planes
 
 HEIGHT, WIDTH, FOV = 96, 128, 80.0
 TOLERANCE = 0.02
@@ -218,3 +218,12 @@ def test_a_plane_seen_in_a_corner_of_the_picture_is_known_less_well_than_one_tha
     valid[:24, :32] = True
     part = find(WALL, valid=valid)[0][0].spread
     assert 0.1 < whole < 0.5 < 2.0 < part
+
+
+def test_a_map_of_distances_along_the_rays_is_told_from_depth():
+    depth = inside(CORNER, DISTANCES)
+    rays = np.linalg.norm(pixel_rays(camera(), HEIGHT, WIDTH), axis=-1)
+    assert counts_distance(depth * rays, everywhere(depth), camera())
+    bent = depth * np.exp(0.05 * np.random.default_rng(0).normal(size=depth.shape))
+    for other in (depth, 0.3 * depth, bent, depth / rays):
+        assert not counts_distance(other, everywhere(depth), camera())

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from avsnet.metrics import depth_metrics
     from avsnet.models.registry import create_model, list_models
     from avsnet.prediction import Prediction
+    from avsnet.predictor import Predictor
     from avsnet.scale.rules import scale_depth
 
-__all__ = ["Prediction", "create_model", "depth_metrics", "list_models", "predict", "scale_depth"]
+__all__ = ["Prediction", "Predictor", "create_model", "depth_metrics", "list_models", "predict", "scale_depth"]
 
 _HOMES = {
     "Prediction": "avsnet.prediction",
+    "Predictor": "avsnet.predictor",
     "create_model": "avsnet.models.registry",
     "depth_metrics": "avsnet.metrics",
     "list_models": "avsnet.models.registry",

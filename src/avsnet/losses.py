@@ -65,6 +65,11 @@ def log_l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return _valid_mean((pred - target).abs().log1p(), valid)
 
 
+def relative_l1(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """mean|p - g| / g over valid pixels: abs_rel itself, for parts that only set the scale; as `l1` otherwise."""
+    return _valid_mean((pred - target).abs() / torch.where(valid, target, 1.0), valid)
+
+
 def _valid_mean(values: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
 

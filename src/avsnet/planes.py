@@ -12,7 +12,7 @@ from enum import Enum
 
 import numpy as np
 
-from avsnet.geometry import unproject
+from avsnet.geometry import pixel_rays, unproject
 
 _COLUMNS = 64  # at least, that the map is thinned to, rows alike; planes need no more
 _FEWEST_ROWS, _MOST_ROWS = 24, 256  # of very flat and very tall pictures, whose rows are thinned otherwise
@@ -20,6 +20,8 @@ _PATCHES = (5, 9, 15)  # grid cells; sides of the squares that propose planes
 _PROPOSALS = 130  # of each size
 _MIN_SHARE = 0.03  # of the known pixels
 _MAX_PLANES = 10
+_EXACT = 0.01  # relative error within which the surfaces of a rendered map are flat
+_FLAT, _FLATTER = 0.05, 0.12  # share off all planes of a map that is flat; by how much another reading must be worse
 _CELLS = 6  # shape errors are taken as independent between sixths of the picture
 
 
@@ -150,3 +152,16 @@ def _fit(points: np.ndarray) -> np.ndarray:
     """Least squares of 1 = m . x."""
     scatter = points.T @ points
     return np.linalg.solve(scatter + 1e-9 * np.trace(scatter) * np.eye(3), points.sum(axis=0))
+
+
+def counts_distance(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -> bool:
+    """Whether a map's surfaces are flat if its numbers are distances along the rays, and bent if they are depth.
+
+    Args:
+        depth: (H, W) any unit.
+        valid: (H, W) bool.
+        intrinsics: (3, 3) pixels.
+    """
+    rays = np.linalg.norm(pixel_rays(intrinsics, *depth.shape), axis=-1)
+    bent, flat = (find_planes(one, valid, intrinsics, _EXACT)[1] for one in (depth, depth / rays))
+    return flat < _FLAT and bent > flat + _FLATTER
