@@ -1,8 +1,6 @@
 """A file is there whole or not at all, whatever its writer raises, and on the disk before it has its name."""
 
 import os
-import resource
-import signal
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from safetensors.torch import save_file
 
 from avsnet.errors import OutputError
 from avsnet.io.whole_files import atomic_path
+from full_disk import full_disk
 
 WRITERS = {
     "a.npy": lambda path: np.save(path, np.zeros(100_000)),
@@ -22,21 +21,11 @@ WRITERS = {
 }
 
 
-@pytest.fixture
-def full_disk():
-    """No file of this process grows beyond 20 KB: what a full disk is to its writer."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk_is_one_error_and_what_was_there_stays(tmp_path, full_disk, name):
+def test_a_full_disk_is_one_error_and_what_was_there_stays(tmp_path, name):
     (tmp_path / name).write_text("before")
     with (
+        full_disk(20_000),
         pytest.raises(OutputError, match=rf"{name}: cannot be written .*make room"),
         atomic_path(tmp_path / name) as at,
     ):
