@@ -227,3 +227,20 @@ def test_a_map_of_distances_along_the_rays_is_told_from_depth():
     bent = depth * np.exp(0.05 * np.random.default_rng(0).normal(size=depth.shape))
     for other in (depth, 0.3 * depth, bent, depth / rays):
         assert not counts_distance(other, everywhere(depth), camera())
+
+
+def test_no_more_than_ten_planes_are_taken():
+    steps = np.repeat(1.3 ** np.arange(12), 5)
+    depth = np.tile(steps[:, None], (1, 60))
+    planes, left = find_planes(depth, depth > 0.0, intrinsics_from_fov(60, 60, FOV), TOLERANCE)
+    assert len(planes) == 10 and left == pytest.approx(2 / 12, abs=0.01)
+
+
+def test_a_camera_that_sees_nearly_to_the_side_sees_the_foot_of_a_wall_there():
+    height, width = 25, 61
+    matrix = np.array([[1.0, 0.0, 30.0], [0.0, 1.0, 12.0], [0.0, 0.0, 1.0]])
+    beside = np.array([np.sqrt(1.0 - 0.05**2), 0.0, 0.05])  # 87 degrees, 20 pixels to the right of the middle
+    reach = pixel_rays(matrix, height, width) @ beside
+    depth = np.where(reach > 0.5, 1.0 / np.maximum(reach, 0.5), 0.0)
+    plane, angle = nearest(find_planes(depth, depth > 0.0, matrix, TOLERANCE)[0], beside)
+    assert angle < 0.01 and plane.foot is Foot.SEEN

@@ -74,6 +74,34 @@ def test_the_npz_holds_everything_without_pickle(prediction, tmp_path):
         assert entries["assumptions"].tolist() == ["field of view assumed 70 degrees"]
 
 
+@pytest.mark.parametrize(
+    "name, entry",
+    [
+        ("kind", np.array(["relative_depth"])),
+        ("model", np.array(3.0)),
+        ("scale", np.array(np.nan)),
+        ("shift", np.array("none")),
+        ("scale_source", np.array(True)),
+        ("warnings", np.array("text")),
+        ("valid", np.ones((3, 3), bool)),
+        ("valid", np.ones((6, 8))),
+        ("intrinsics", np.zeros((3, 3))),
+        ("log_scale", np.zeros((2, 2))),
+        ("scale_probability", np.array([0.5, np.nan, 0.5])),
+        ("scale_probability", np.array([0.5])),
+    ],
+)
+def test_an_npz_with_an_entry_that_no_prediction_has_is_one_error(prediction, tmp_path, name, entry):
+    dataclasses.replace(prediction, posterior=ScalePosterior.normal(2.0, 0.13)).save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as whole:
+        entries = dict(whole)
+    np.savez(tmp_path / "b.npz", **entries)
+    assert Prediction.load(tmp_path / "b.npz").scale == 2.5
+    np.savez(tmp_path / "b.npz", **entries | {name: entry})
+    with pytest.raises(DepthError, match=r"b\.npz"):
+        Prediction.load(tmp_path / "b.npz")
+
+
 def test_an_npz_of_a_prediction_without_warnings_has_an_empty_list(prediction, tmp_path):
     dataclasses.replace(prediction, warnings=(), posterior=ScalePosterior.normal(2.0, 0.13), weights_hash="ab12").save(
         tmp_path / "a.npz"

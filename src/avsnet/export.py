@@ -194,6 +194,8 @@ def _trace(path: Path, plan: _Plan, inputs: Inputs, temporary: Path) -> None:
             )
             assert program is not None
             program.save(str(temporary), external_data=False)
+    except OSError:
+        raise  # a full disk, which is no fault of the network
     except Exception as error:  # the exporter's own errors share no base, and networks raise what they like
         reason = " ".join(str(error).split("Exception summary")[-1].split())[:200] or type(error).__name__
         raise ModelError(f"{path}: PyTorch's exporter cannot follow this network ({reason})") from None

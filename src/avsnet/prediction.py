@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from avsnet.errors import DepthError, OptionError
+from avsnet.errors import CalibrationError, DepthError, OptionError
+from avsnet.geometry import check_intrinsics
 from avsnet.io.authorship import own_version
 from avsnet.io.depth_maps import read_map, write_depth_npz, write_depth_png
 from avsnet.point_cloud import PointCloud, cloud_of_depth
@@ -31,6 +32,11 @@ _DISTRIBUTIONS = {
     "prior": ("prior_log_scale", "prior_probability"),
 }
 """Keys of an NPZ, for each field that is a distribution: its grid, and how probable each place of it is."""
+
+_TEXTS = ("kind", "model", "weights_hash", "scale_source", "version")
+_NUMBERS = ("scale", "shift", "contrast")
+_LISTS = ("warnings", "assumptions")
+"""Its other keys beside the arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,12 +208,19 @@ class Prediction:
         missing = [name for name in (*names, *keys) if name not in entries]
         if missing:
             raise DepthError(f"{path}: lacks {', '.join(missing)}; only an .npz of a Prediction can be loaded")
-        values: dict[str, Any] = {name: entries[name].item() for name in names if entries[name].ndim == 0}
-        values |= {name: tuple(map(str, entries[name])) for name in ("warnings", "assumptions")}
+        wrong = _wrong_entries(entries, depth)
+        if wrong:
+            raise DepthError(f"{path}: {', '.join(wrong)} cannot be a prediction's; predict again")
+        values: dict[str, Any] = {name: entries[name].item() for name in (*_TEXTS, *_NUMBERS)}
+        values |= {name: tuple(map(str, entries[name])) for name in _LISTS}
         values["weights_hash"] = values["weights_hash"] or None
-        for name, (grid, probability) in _DISTRIBUTIONS.items():
-            values[name] = ScalePosterior(entries[grid], entries[probability]) if entries[grid].size else None
-        return cls(depth=depth, valid=entries["valid"], intrinsics=entries["intrinsics"], **values)
+        try:
+            camera = check_intrinsics(entries["intrinsics"])
+            for name, (grid, probability) in _DISTRIBUTIONS.items():
+                values[name] = ScalePosterior(entries[grid], entries[probability]) if entries[grid].size else None
+        except (CalibrationError, ValueError) as error:
+            raise DepthError(f"{path}: {error}; predict again") from None
+        return cls(depth=depth, valid=entries["valid"], intrinsics=camera, **values)
 
     def _entries(self) -> dict[str, object]:
         """The NPZ's keys and values."""
@@ -242,6 +255,21 @@ class Prediction:
         """Header lines for a format that has no keys."""
         lines = [f"avsnet {self.version}, model {self.model}, scale from {self.scale_source}"]
         return lines + list(self.assumptions) + list(self.warnings)
+
+
+def _wrong_entries(entries: dict[str, np.ndarray], depth: np.ndarray) -> list[str]:
+    """The entries of an NPZ that are of another type or shape than `Prediction.save` writes, or not finite."""
+
+    def is_like(name: str, ndim: int, kinds: str) -> bool:
+        return entries[name].ndim == ndim and entries[name].dtype.kind in kinds
+
+    grids = [key for pair in _DISTRIBUTIONS.values() for key in pair]
+    fine = {name: is_like(name, 0, "U") for name in _TEXTS} | {name: is_like(name, 1, "U") for name in _LISTS}
+    fine |= {name: is_like(name, 0, "fiu") and bool(np.isfinite(entries[name])) for name in _NUMBERS}
+    fine |= {name: is_like(name, 1, "fiu") and bool(np.isfinite(entries[name]).all()) for name in grids}
+    valid = entries["valid"]
+    fine["valid"] = valid.dtype == bool and valid.shape == depth.shape and bool((depth[valid] > 0.0).all())
+    return [name for name, is_fine in fine.items() if not is_fine]
 
 
 def _entries_of(name: str, posterior: ScalePosterior | None) -> dict[str, np.ndarray]:

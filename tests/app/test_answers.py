@@ -1,13 +1,18 @@
 """What the page shows equals what Python gives, and what it cannot do it says in words."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 
-from avsnet.app.answers import CAMERAS, Choices, answer, reading, room
+from avsnet.app.answers import CAMERAS, KEPT, Choices, answer, fresh_folder, reading, room
 from avsnet.errors import AudioError, CalibrationError, ImageError, OptionError
 from avsnet.io.pictures import picture_size
 from avsnet.predict import predict
 from avsnet.prediction import Prediction
+
+NAMES = ("model", "weights_hash", "scale_source", "version")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,41 @@ def test_bad_uploads_say_what_is_wrong(made, tmp_path):
         answer(None, str(made[1]), Choices(), tmp_path)
     with pytest.raises(CalibrationError):
         answer(str(made[0]), str(made[1]), Choices(fov=400.0), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"camera": "a drone"},
+        {"camera": None},
+        {"model": None},
+        {"model": ["avsnet_lite0_v"]},
+        {"scale_from": 3},
+        {"fov": "wide"},
+        {"fov": float("nan")},
+        {"fov": 10**400},
+    ],
+)
+def test_what_the_fields_do_not_offer_is_refused_in_one_line(made, tmp_path, typed):
+    with pytest.raises((OptionError, CalibrationError), match=next(iter(typed)).replace("fov", "field of view")):
+        answer(str(made[0]), None, Choices(**typed), tmp_path)
+
+
+def test_a_click_outside_is_read_at_the_border_and_one_nowhere_is_refused():
+    depth = np.arange(1.0, 13.0).reshape(3, 4)
+    size = {"valid": depth > 0.0, "intrinsics": np.eye(3)}
+    prediction = Prediction(depth, "metric_depth", 1.0, 0.0, **size, **dict.fromkeys(NAMES, "a"))
+    assert "pixel 0, 0" in reading(prediction, (-0.9, -1e30)) and "pixel 3, 2" in reading(prediction, (1e30, 1.0))
+    with pytest.raises(OptionError, match="place"):
+        reading(prediction, (0.5, float("nan")))
+
+
+def test_files_of_old_answers_go_with_the_next_one():
+    first, second = fresh_folder(), fresh_folder()
+    (first / "a.npz").write_bytes(b"depth")
+    os.utime(first, (time.time() - KEPT - 1.0,) * 2)
+    third = fresh_folder()
+    assert not first.exists() and second.is_dir() and third.is_dir() and first.parent == third.parent
 
 
 def test_a_file_name_is_no_markdown(made, tmp_path):

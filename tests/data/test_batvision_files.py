@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from avsnet.data.batvision_files import load_ears
 from avsnet.errors import AudioError
@@ -27,3 +28,16 @@ def test_floats_just_beyond_full_scale_are_clipped_and_far_beyond_it_refused(tmp
                 load_ears(paths)
         else:
             assert load_ears(paths)[0].waveform.max() == 1.0
+
+
+def test_a_file_of_both_ears_with_one_channel_is_told_by_its_channels_and_rate(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 22_050)
+    with pytest.raises(AudioError, match=r"a\.wav: 1 channels at 22050 Hz"):
+        load_ears([str(tmp_path / "a.wav")])
+
+
+def test_two_ears_go_by_the_left_ones_name(tmp_path):
+    paths = (str(tmp_path / "l.npy"), str(tmp_path / "r.npy"))
+    for path in paths:
+        np.save(path, np.zeros(100))
+    assert load_ears(paths)[0].path == paths[0]

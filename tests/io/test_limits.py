@@ -99,7 +99,9 @@ def test_many_arrays_count_together(tmp_path, monkeypatch):
         header((4, 4)).replace(b"shape", b"sha\xffe"),
         header((4, 4)).replace(b"(4, 4)", b"((4, 4"),
         header("(4, 4),'x':" + "(" * 90),
+        header((1,) * 33) + bytes(4),
         b"\x93NUMPY\x09\x00" + bytes(40),
+        b"PK\x03\x04" + bytes(30) + b"PK\x05\x06" + bytes(5),
         b"PK\x05\x06" + bytes(18),
         b"PK\x05\x06",
         b"",
@@ -225,6 +227,19 @@ def test_yaml_of_aliases_is_not_unfolded():
     assert parse_yaml("a: &a {b: 1}\nc: *a") == {"a": {"b": 1}, "c": {"b": 1}}
     with pytest.raises(ValueError, match="within what it repeats"):
         parse_yaml("a: &a [1, *a]")
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [("a", 1), ("[a, b]", 3), ("[[a], [b]]", 5), ("{a: b, c: [d]}", 6), ("[&a [b, c], *a, *a]", 10)],
+)
+def test_yaml_is_counted_as_it_unfolds(text, entries, monkeypatch):
+    monkeypatch.setenv("AVSNET_MAX_UNFOLDED", str(entries))
+    parse_yaml(text)
+    if entries > 1:
+        monkeypatch.setenv("AVSNET_MAX_UNFOLDED", str(entries - 1))
+        with pytest.raises(LimitError, match="AVSNET_MAX_UNFOLDED"):
+            parse_yaml(text)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "a: " * 50_000, "- " * 50_000, "{a: " * 10_000, "? " * 10_000])

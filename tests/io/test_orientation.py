@@ -11,7 +11,7 @@ from avsnet.data.folder import CaptureFolder
 from avsnet.errors import CalibrationError
 from avsnet.geometry import pixel_rays, read_intrinsics
 from avsnet.io.depth_maps import map_like_picture, read_depth, write_depth_png
-from avsnet.io.orientation import exif_orientation, turned, turned_intrinsics
+from avsnet.io.orientation import exif_orientation, is_upright, turned, turned_intrinsics
 from avsnet.io.pictures import picture_size, read_image
 
 ORIENTATIONS = range(1, 9)
@@ -137,3 +137,8 @@ def test_a_file_without_a_tag_a_silly_tag_and_no_picture_count_as_upright(tmp_pa
     assert [exif_orientation(path) for path in (tmp_path / "a.png", tmp_path / "b.png", tmp_path / "none", silly)] == [
         1
     ] * 4
+
+
+def test_where_turning_keeps_the_aspect_ratio_a_map_counts_as_stored():
+    assert not is_upright((24, 24), 6, (32, 32)) and is_upright((24, 24), 1, (32, 32))
+    assert is_upright((40, 30), 6, (32, 24)) and not is_upright((30, 40), 6, (32, 24))

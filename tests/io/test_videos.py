@@ -63,6 +63,25 @@ def test_what_is_no_video_is_one_clear_line(tmp_path, monkeypatch):
         list(read_video(tmp_path / "none.mp4"))
 
 
+def test_a_gif_that_asks_for_more_pixels_than_allowed_is_one_clear_line(tmp_path):
+    content = bytearray(gif(tmp_path / "a.gif").read_bytes())
+    content[6:10] = b"\xff\xff\xff\xff"  # width and height of its screen
+    (tmp_path / "b.gif").write_bytes(content)
+    for read in (frame_count, lambda path: list(read_video(path))):
+        with pytest.raises(ImageError, match=r"b\.gif.*AVSNET_MAX_PIXELS"):
+            read(tmp_path / "b.gif")
+
+
+def test_a_gif_that_is_cut_anywhere_gives_the_frames_before_or_one_clear_line(tmp_path):
+    content = gif(tmp_path / "a.gif").read_bytes()
+    for end in range(1, len(content), 7):
+        (tmp_path / "b.gif").write_bytes(content[:end])
+        try:
+            assert 1 <= len(list(read_video(tmp_path / "b.gif"))) <= 5
+        except ImageError as error:
+            assert "b.gif" in str(error)
+
+
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "a.mp4").write_bytes(b"x")

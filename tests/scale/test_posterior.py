@@ -67,3 +67,10 @@ def test_a_product_stands_on_the_finer_grid_over_what_both_allow():
 def test_a_grid_that_does_not_rise_evenly_is_refused(grid):
     with pytest.raises(ValueError, match="rise evenly"):
         ScalePosterior(np.array(grid), np.ones(np.shape(grid)))
+
+
+def test_the_second_scale_is_no_single_spike_beside_its_peak():
+    grid = np.arange(-2.0, 2.0, 0.002)
+    peaks = norm.pdf(grid, 0.0, 0.05) + 0.5 * norm.pdf(grid, 1.0, 0.05)
+    peaks[np.argmin(np.abs(grid - 0.93))] *= 4.0
+    assert np.log(ScalePosterior(grid, peaks).second(0.3)[0]) == pytest.approx(1.0, abs=0.02)

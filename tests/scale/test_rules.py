@@ -88,7 +88,8 @@ def test_an_unknown_pixel_is_not_looked_at_and_stays_0(maps, kind, strange):
     result = scale_depth(relative, reference, kind=kind)
     assert result.depth[0, 0] == 0.0
     assert (result.depth > 0.0).sum() == relative.size - 1
-    assert result.scale == np.median(reference[seen]) / np.median(as_depth(relative, kind)[seen])
+    wanted = float(np.median(reference[seen])) / float(np.median(as_depth(relative, kind)[seen]))
+    assert result.scale == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_disparity_too_small_for_a_depth_is_unknown():
@@ -365,3 +366,25 @@ def test_a_mask_takes_pixels_away_and_never_brings_unknown_ones_back():
         everything = np.ones((12, 16), bool)
         masked = scale_depth(relative, reference, kind="relative_depth", method=method, valid=everything)
         assert masked.scale == without.scale == pytest.approx(2.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["affine_depth", "affine_disparity"])
+def test_a_map_moved_by_a_factor_is_still_scale_and_shift_of_what_it_was(maps, kind):
+    relative = (1.0 / maps[0] if kind == "affine_disparity" else maps[0]) + 1.0
+    found = scale_depth(relative, maps[0], kind=kind, method="affine")
+    moved = found.times(1.7)
+    straight = moved.scale * relative.astype(np.float64) + moved.shift
+    assert found.shift != 0.0 and np.allclose(moved.depth, 1.7 * found.depth, rtol=1e-6)
+    assert np.allclose(moved.depth, 1.0 / straight if kind == "affine_disparity" else straight, rtol=1e-3)
+    assert moved.factor == pytest.approx(1.7 * found.factor)
+
+
+@pytest.mark.parametrize("method", ["robust_least_squares", "robust_affine"])
+@pytest.mark.parametrize("factor", [1e-9, 1e9])
+def test_the_robust_fits_settle_alike_in_every_unit(method, factor):
+    random = np.random.default_rng(3)
+    relative = random.uniform(0.5, 4.0, 400)
+    reference = 2.0 * relative + random.standard_t(2, 400) * 0.1
+    wanted = METHODS[method].fit(relative, reference)
+    found = METHODS[method].fit(relative, factor * reference)
+    assert np.array(found) / factor == pytest.approx(np.array(wanted), rel=1e-8, abs=1e-8)

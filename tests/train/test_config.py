@@ -126,3 +126,10 @@ def test_an_empty_text_is_no_path(written):
 def test_null_in_a_file_takes_away_what_its_base_names(written, tmp_path):
     (tmp_path / "under.yaml").write_text("model: {weights: default}\n")
     assert read_config(written("base: under.yaml\nmodel: {weights: null}\n")).model.weights is None
+
+
+def test_null_where_there_is_no_none_is_one_line(written):
+    for entry in ("seed: null", "log_every:", "data: {batch_size: null}", "optimiser: {lr: null}", "loss: null"):
+        with pytest.raises(OptionError, match=r"run\.yaml: [\w.]+ is null"):
+            read_config(written(f"out: a\n{entry}"))
+    assert read_config(written("steps: null\ndata: {align: null}")).data.align is None

@@ -341,6 +341,12 @@ def test_the_verb_trains_from_yaml_with_flags_and_tells_speed_wait_and_time_left
     assert main(["train", "--out", "x"]) == 2
 
 
+def test_a_line_of_the_log_that_a_disk_has_damaged_is_dropped(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"step,loss\n1,0.5\n2,0.\xff5\n2,0.\x1c5\n2,0.25\n")
+    Table(tmp_path / "t.csv", ("step", "loss")).cut(2)
+    assert (tmp_path / "t.csv").read_text().split() == ["step,loss", "1,0.5", "2,0.25"]
+
+
 def test_a_table_is_cut_back_to_whole_lines_up_to_a_step(tmp_path):
     table = Table(tmp_path / "t.csv", ("step", "loss"))
     table.cut(0)

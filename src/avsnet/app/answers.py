@@ -5,10 +5,14 @@ Nothing here knows how a page is drawn, so all of it is tested without a browser
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import soundfile
@@ -44,6 +48,9 @@ WIDEST = 1280
 
 SCALES = ("auto", *(name for name in SOURCES if name != "known"), packaged.AV)
 """Where the metres may come from on the page; a known distance can be typed."""
+
+KEPT = 600.0
+"""Seconds for which files of an answer are kept."""
 
 _ROOM_SIZE = (384, 512)  # pixels of a made room
 _FIRST_ROOM = 200_000  # seed: no training uses it
@@ -109,6 +116,7 @@ def answer(picture: str | None, echo: str | None, choices: Choices, folder: Path
     """
     if not picture:
         raise OptionError("no picture yet: drop one, or press “make me a room”")
+    _check(choices)
     predictor = Predictor(
         choices.model,
         scale_from=choices.scale_from,
@@ -120,7 +128,7 @@ def answer(picture: str | None, echo: str | None, choices: Choices, folder: Path
     values = network_maps(predictor.model, inputs.batch)[0, 0].numpy()
     prediction, evidence = predictor.finish(inputs, values)
     image = inputs.picture
-    folder = Path(tempfile.mkdtemp(prefix="avsnet-page-")) if folder is None else folder
+    folder = fresh_folder() if folder is None else folder
     stem = Path(picture).stem
     endings = (".npz", ".ply", *((".glb", ".png") if prediction.unit == "m" else ()))
     files = [folder / f"{stem}_depth{ending}" for ending in endings]
@@ -157,10 +165,17 @@ def reading(prediction: Prediction, share: tuple[float, float]) -> str:
 
     Args:
         prediction: whose depth is asked for.
-        share: of width and height, 0..1, from the upper left.
+        share: of width and height, 0..1, from the upper left; what lies outside is read at the border.
+
+    Raises:
+        OptionError: a share that is no finite number.
     """
-    height, width = prediction.depth.shape
-    column, row = min(int(share[0] * width), width - 1), min(int(share[1] * height), height - 1)
+    if not all(math.isfinite(part) for part in share):
+        raise OptionError(f"place {share}: give shares of width and height, 0 to 1")
+    column, row = (
+        int(min(max(part, 0.0) * size, size - 1))
+        for part, size in zip(share, prediction.depth.shape[::-1], strict=True)
+    )
     at = f"at pixel {column}, {row}"
     if not prediction.valid[row, column]:
         return f"**unknown** {at}: nothing is known of this pixel's depth"
@@ -183,7 +198,7 @@ def room(seed: int, folder: Path | None = None) -> tuple[Path, Path, Path, Path]
     Returns:
         Its picture, its recording, its camera file and its `rig.json`.
     """
-    folder = Path(tempfile.mkdtemp(prefix="avsnet-room-")) if folder is None else folder
+    folder = fresh_folder() if folder is None else folder
     height, width = _ROOM_SIZE
     made = sample(("offices", "historic")[seed % 2], _FIRST_ROOM + seed, size=_ROOM_SIZE)
     picture, echo, camera, rig = (folder / f"room_{seed}{ending}" for ending in (".png", ".wav", "_camera.json", ""))
@@ -197,10 +212,39 @@ def room(seed: int, folder: Path | None = None) -> tuple[Path, Path, Path, Path]
     return picture, echo, camera, rig
 
 
+def fresh_folder() -> Path:
+    """A temporary folder for the files of one answer.
+
+    The page copies what it shows at once, so folders from more than `KEPT` seconds ago go with the next one that is
+    made, and all of them with the process.
+    """
+    root = _temporary()
+    for old in root.iterdir():
+        if old.stat().st_mtime < time.time() - KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=root))
+
+
+@cache
+def _temporary() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="avsnet-page-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
+def _check(choices: Choices) -> None:
+    """Refuse what the page's fields do not offer: whoever calls its address may send anything."""
+    for name in ("model", "scale_from", "camera"):
+        if not isinstance(getattr(choices, name), str):
+            raise OptionError(f"{name} {getattr(choices, name)!r:.80}: choose one, or type it")
+    if choices.camera not in CAMERAS:
+        raise OptionError(f"camera {choices.camera!r:.80}: is none of {'; '.join(CAMERAS)}")
+    if choices.fov is not None and not (isinstance(choices.fov, int | float) and 0 <= choices.fov < 180):
+        raise CalibrationError(f"field of view {choices.fov!r:.80}: give degrees below 180, such as 70")
+
+
 def _fov(choices: Choices) -> float | None:
     """Degrees, horizontal; None where a file or nothing tells."""
-    if choices.fov is not None and not math.isfinite(choices.fov):
-        raise CalibrationError(f"field of view {choices.fov}: give degrees, such as 70")
     return choices.fov if choices.fov or choices.camera_file else CAMERAS[choices.camera]
 
 

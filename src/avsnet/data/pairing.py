@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 TOLERANCE = 0.05
@@ -89,7 +89,7 @@ def time_stamp(stem: str) -> int | None:
     """
     if date := _DATE.search(stem):
         try:
-            moment = datetime(*map(int, date.groups()[:6]), tzinfo=UTC)  # type: ignore[arg-type, misc]
+            moment = datetime(*map(int, date.groups()[:6]), tzinfo=timezone.utc)  # type: ignore[arg-type, misc]
         except ValueError:
             return None
         return int(moment.timestamp()) * 10**9 + _fraction(date[7] or "")

@@ -26,6 +26,8 @@ LOG = ("step", "epoch", "loss", "lr", "samples_per_second", "data_wait")
 VALIDATION = ("step", "epoch", "source", "images", "skipped", "scaling", *METRICS)
 """Columns of `validation.csv`: scaling is how depth was brought to metres, "none" where it is metres."""
 
+_NO_CHARACTER = "\ufffd"  # where bytes are no UTF-8
+
 
 class Table:
     """A CSV file that grows line by line and can be cut back to the step at which a run goes on."""
@@ -45,9 +47,14 @@ class Table:
             writer.writerows(kept)
 
     def _is_whole(self, row: dict[Any, Any], step: int) -> bool:
-        """Whether a line is one of ours up to a step: one that was being written when the run was killed is short."""
+        """Whether a line is one of ours up to a step: one that was being written when the run was killed is short.
+
+        What is no text, or no character at all, a damaged disk has put there.
+        """
         texts = [row.get(name) for name in self.columns]
         if row.keys() != set(self.columns) or not all(isinstance(text, str) for text in texts):
+            return False
+        if not all(text.isprintable() and _NO_CHARACTER not in text for text in row.values()):
             return False
         return str(row["step"]).isdecimal() and int(row["step"]) <= step
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 import yaml
 
@@ -326,7 +327,17 @@ def read_config(path: str | Path, flags: Sequence[str] = ()) -> TrainConfig:
             setattr(chosen[group], key, text)
         else:
             chosen[name] = text
+    _check_given(chosen, str(path))
     return TrainConfig(**{entry.name: chosen[entry.name] for entry in dataclasses.fields(TrainConfig)})
+
+
+def _check_given(chosen: Any, source: str) -> None:
+    """Refuse null where there is no "none": the parser takes it for every entry."""
+    for prefix, group in _LEVELS.items():
+        part = vars(chosen[prefix.removesuffix(".")] if prefix else chosen)
+        for name, hint in get_type_hints(group).items():
+            if part[name] is None and NoneType not in get_args(hint):
+                raise OptionError(f"{source}: {prefix}{name} is null; give a value, or leave the line out")
 
 
 def write_config(config: TrainConfig, path: str | Path) -> None:

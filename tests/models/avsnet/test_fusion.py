@@ -70,6 +70,15 @@ def test_the_factor_leads_from_what_is_seen_to_what_is_heard_as_far_as_that_is_t
         assert (torch.log(fusion.factor(x, echo.flip(0), depth)) + seen - heard).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_a_fresh_factor_hears_e_metres_and_half_trusts_it_whatever_the_bottleneck_holds(kind):
+    torch.manual_seed(0)
+    fusion = ScaleFusion(kind, CHANNELS, WIDTH)
+    x, echo = maps(kind)
+    factor = fusion.factor(3.0 * x, 3.0 * echo, torch.ones(len(x), 1, 5, 7))
+    assert torch.allclose(torch.log(factor), torch.tensor(0.5), atol=0.02)
+
+
 def test_the_closed_gate_itself_gets_a_gradient():
     fusion = build("bilinear")
     fusion(*maps("bilinear")).square().sum().backward()
