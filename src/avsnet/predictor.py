@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +78,7 @@ class Predictor:
         intrinsics: likewise, of every picture.
         fov: likewise.
         rig: likewise.
+        half: whether the depth model computes in half precision where that is safe; it must be on a GPU.
 
     Raises:
         ModelError: a model that is unknown or has no weights here.
@@ -98,11 +99,12 @@ class Predictor:
         intrinsics: str | Path | np.ndarray | None = None,
         fov: float | None = None,
         rig: str | Path | Rig | None = None,
+        half: bool = False,
     ) -> None:
         self.model = _module(depth_model)
         self.model.eval()
         self.rig = rig if rig is None or isinstance(rig, Rig) else Rig.from_json(rig)
-        self._scale_from, self._method = scale_from, method
+        self._scale_from, self._method, self._half = scale_from, method, half
         choose(scale_from, self.model.info, has_echo=True, method=method)  # what is wrong with them, at once
         self._camera = lru_cache(maxsize=4)(lambda size, *exif: camera_of(intrinsics, fov, size, *exif))
         self._camera_is_known = intrinsics is not None or fov is not None
@@ -137,11 +139,11 @@ class Predictor:
         """As a call, and with it what was heard: None unless the scale came from the echo itself."""
         with self._lock:
             inputs = self.read(image, echo, sample_rate, carried=self._stream.knows)
-            values = network_maps(self.model, inputs.batch)[0, 0].numpy()
+            values = self._map(inputs.batch)
             if "waveform" in inputs.batch:
                 self._last_echo = _LastEcho(inputs, values)
             elif self._last_echo is not None:
-                values = values * np.float32(self._last_echo.change(self.model))
+                values = values * np.float32(self._last_echo.change(self.model.info, self._map))
                 kept = f"their scale is carried from the last echo, {self._last_echo.ago()}"
                 inputs = replace(inputs, warnings=(*inputs.warnings, kept))
             return self.finish(inputs, values, self._stream)
@@ -203,6 +205,10 @@ class Predictor:
             stream=stream,
         )
 
+    def _map(self, batch: dict[str, Any]) -> np.ndarray:
+        """(h, w) what the depth model says."""
+        return network_maps(self.model, batch, half=self._half)[0, 0].numpy()
+
     def reset(self) -> None:
         """Forget what was heard: the next picture is the first of another scene."""
         with self._lock:
@@ -225,13 +231,13 @@ class _LastEcho:
     changed: float | None = None
     frames: int = 0
 
-    def change(self, model: DepthModel) -> float:
-        """What the echo changed the scale by: medians at the picture's size."""
+    def change(self, info: ModelInfo, network: Callable[[dict[str, Any]], np.ndarray]) -> float:
+        """What the echo changed the scale by: medians at the picture's size, against those of sight alone."""
         if self.changed is None:
             seen = {key: value for key, value in self.inputs.batch.items() if key not in ("waveform", "sample_rate")}
-            by_sight = network_maps(model, seen)[0, 0].numpy()
+            by_sight = network(seen)
             size = self.inputs.picture.shape[:2]
-            heard, sight = (np.median(at_picture_size(one, model.info, size)) for one in (self.values, by_sight))
+            heard, sight = (np.median(at_picture_size(one, info, size)) for one in (self.values, by_sight))
             self.changed = float(heard / sight) if sight > 0.0 else 1.0
         return self.changed
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 
 from avsnet import cli
 from avsnet.audio.recording import listen
 from avsnet.audio.rig import Rig
+from avsnet.models import infer
 from avsnet.prediction import Prediction
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
@@ -82,6 +84,31 @@ def test_a_gif_that_does_not_move_is_a_picture(video, tmp_path, capsys):
     code, out, _ = run(video, tmp_path, capsys, name="still.gif")
     assert code == 0 and out.startswith("still.gif: median depth")
     assert (tmp_path / "still_panel.png").exists()
+
+
+def test_small_files_and_half_precision_are_for_videos_too(video, tmp_path, capsys, monkeypatch):
+    assert run(video, tmp_path / "fast", capsys)[0] == run(video, tmp_path / "small", capsys, "--compress")[0] == 0
+    fast, small = (sum(path.stat().st_size for path in (tmp_path / name).iterdir()) for name in ("fast", "small"))
+    assert small < 0.9 * fast
+    code, _, err = run(video, tmp_path / "half", capsys, "--half", "--device", "cpu")
+    assert code == 2 and "is for a GPU" in err and not (tmp_path / "half").exists()
+    asked = []
+
+    def network_maps(model, batch, half=False):
+        asked.append(half)
+        return infer.network_maps(model, batch)
+
+    monkeypatch.setattr("avsnet.predictor.network_maps", network_maps)
+    monkeypatch.setattr("avsnet.cli.predict_pipeline.device_of", lambda name, half: torch.device("cpu"))
+    assert run(video, tmp_path / "half", capsys, "--half")[0] == 0 and asked == [True] * 6
+
+
+def test_a_broken_gif_is_one_line(video, tmp_path, capsys):
+    content = bytearray((video / "room.gif").read_bytes())
+    content[6:10] = b"\xff\xff\xff\xff"  # width and height of its screen
+    (tmp_path / "large.gif").write_bytes(content)
+    code, out, err = run(tmp_path, tmp_path / "out", capsys, name="large.gif")
+    assert (code, out) == (2, "") and "large.gif" in err and "AVSNET_MAX_PIXELS" in err and err.count("\n") == 1
 
 
 def test_mistakes_are_one_line(video, tmp_path, capsys):

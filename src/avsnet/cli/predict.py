@@ -95,9 +95,12 @@ def predict(
     choice = choose(scale_from, model.info, has_echo=echo is not None, method=method)
     if choice.network is not None:
         loaded(choice.network).to(place)  # weights that are missing are one mistake, not one a picture
-    predictor = Predictor(model, scale_from=scale_from, method=method, fov=fov, intrinsics=intrinsics, rig=rig)
+    predictor = Predictor(
+        model, scale_from=scale_from, method=method, fov=fov, intrinsics=intrinsics, rig=rig, half=half
+    )
     if video:
-        return predict_video(Path(image), folder, predictor, echo=echoes, ply=ply, overwrite=overwrite)
+        written = {"ply": ply, "compress": compress, "overwrite": overwrite}
+        return predict_video(Path(image), folder, predictor, echo=echoes, **written)
     wanted = Wanted(predictor, folder, ply=ply, panel=not no_panel, compress=compress, overwrite=overwrite, half=half)
     if many:
         return _report(predicted(to_do, wanted), len(to_do))

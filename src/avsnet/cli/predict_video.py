@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avsnet.errors import AudioError, AvsnetError, OptionError, one_line
+from avsnet.errors import AudioError, AvsnetError, ImageError, OptionError, one_line
 
 if TYPE_CHECKING:
     from avsnet.audio.repeated_chirps import Chirp
@@ -36,12 +36,19 @@ def is_video(path: str | Path) -> bool:
         return True
     try:
         return (frame_count(path) or 0) > 1
-    except OSError:
+    except ImageError:
         return False  # whoever reads it as a picture says what is wrong with it
 
 
 def predict_video(
-    video: Path, out: Path, predictor: Predictor, *, echo: Path | None, ply: bool, overwrite: bool
+    video: Path,
+    out: Path,
+    predictor: Predictor,
+    *,
+    echo: Path | None,
+    ply: bool = False,
+    compress: bool = False,
+    overwrite: bool = False,
 ) -> int:
     """Predict every frame and write `<video>_<number>_depth.npz`, numbered from 1.
 
@@ -52,6 +59,7 @@ def predict_video(
         echo: one recording of repeated chirps that begins with the video; or a folder of recordings, numbered as the
             frames; None: none.
         ply: whether to write a point cloud of each frame as well.
+        compress: whether the files are to be small rather than written fast.
         overwrite: whether files that avsnet did not write may be replaced.
 
     Returns:
@@ -79,7 +87,7 @@ def predict_video(
         except AvsnetError as error:
             seen.failed.append(f"frame {number}: {one_line(error)}")
             continue
-        _write(stem, prediction, frame.image, ply)
+        _write(stem, prediction, frame.image, ply, compress)
         seen.add(prediction, has_echo=bool(heard))
     print(f"{video.name}: {seen.in_one_line()}")
     for text in echoes.left_over():
@@ -164,10 +172,10 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return {number + (0 in found): path for number, path in found.items()}
 
 
-def _write(stem: Path, prediction: Prediction, image: np.ndarray, ply: bool) -> None:
+def _write(stem: Path, prediction: Prediction, image: np.ndarray, ply: bool, compress: bool) -> None:
     """The results of one frame."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    prediction.save(stem.with_name(f"{stem.name}_depth.npz"))
+    prediction.save(stem.with_name(f"{stem.name}_depth.npz"), compress=compress)
     if ply:
         prediction.save(stem.with_name(f"{stem.name}_depth.ply"), image)
 
