@@ -203,6 +203,16 @@ def test_what_is_known_beforehand_takes_the_place_of_what_any_map_tells(room, ne
     assert narrow.scale == pytest.approx(1.0, rel=0.1)
 
 
+@pytest.mark.parametrize(("believed", "told"), [(3.0, True), (1.0, False)])
+def test_where_other_metres_outweigh_a_sure_ear_its_own_answer_is_told(room, believed, told):
+    """Neither is thrown away in silence: the user knows whose recording it is."""
+    alone, beside = heard(room), heard(room, own=ScalePosterior.normal(believed, 0.2))
+    assert alone.belongs > 0.7 and alone.scale == pytest.approx(1.0, rel=0.15)
+    lines = [line for line in beside.warnings if "the echo alone would make these metres" in line]
+    assert len(lines) == told
+    assert all(f"{alone.scale / beside.scale:.2g} times as large" in line for line in lines)
+
+
 def test_metres_off_the_grid_are_taken_to_its_end(room, network):
     found = heard(room, network, own=ScalePosterior.normal(1e4, 0.1))
     assert found.scale * np.median(room[0]) == pytest.approx(20.0, rel=0.1)

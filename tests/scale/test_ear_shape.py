@@ -58,6 +58,15 @@ def test_an_echo_that_fits_nothing_or_all_alike_leaves_the_prior_of_contrast(roo
     assert found.contrast == pytest.approx(1.0, abs=0.02)
 
 
+def test_fed_echoes_of_other_rooms_the_contrast_stays_near_its_prior(room):
+    depth, camera, _ = room
+    found = []
+    for seed in range(3, 9):
+        sound = listen(echo(furnished_room("historic", seed), RIG, seed=seed), 44_100, RIG)
+        found.append(np.log(shape_from_ear(depth, depth > 0.0, camera, sound).contrast))
+    assert abs(np.mean(found)) < SPREAD / 2.0 and np.abs(found).max() < SPREAD
+
+
 def test_the_posterior_is_the_sum_over_bent_maps_heard_one_by_one(room):
     depth, camera, recorded = room
     sound, middle = listen(recorded, 44_100, RIG), float(np.median(depth))

@@ -14,8 +14,9 @@ from avsnet.io.recordings import Recording
 from avsnet.models import packaged
 from avsnet.models.info import ModelInfo
 from avsnet.scale.own import OwnScale
+from avsnet.scale.reference import NETWORK_ERROR
 from avsnet.scale.refined import refined
-from avsnet.scale.rules import scale_depth
+from avsnet.scale.rules import METHODS, FinerRule, scale_depth
 from avsnet.scale.scene import Scene
 from avsnet.scale.sources import HEARD, automatic, choose, everything
 from closed_form.echo import echo
@@ -23,6 +24,7 @@ from closed_form.furnished import furnished_room
 from closed_form.render import render
 
 RIG = Rig(origin="known")
+WRONG_ROOMS = range(3, 9)
 
 
 def net(kind="relative_depth"):
@@ -54,6 +56,15 @@ def test_the_shape_is_the_rules_and_the_scale_the_ears():
     assert found.origin == f"ear and {packaged.AV} by log_affine with contrast 1.67"
 
 
+@pytest.mark.parametrize("apart", [1.0, 1e5])
+def test_own_metres_and_the_networks_are_weighed_however_far_apart_they_lie(apart):
+    """With equal spreads the middle in log: as the product of both, where they have a scale in common."""
+    scene, truth = scene_of("metric_depth", heard=False, metres=apart)
+    found = refined(scene, packaged.AV, OwnScale(spread=NETWORK_ERROR))
+    own, sight = np.median(scene.values), np.median(apart * truth)
+    assert np.median(found.scaled.depth) == pytest.approx(np.sqrt(own * sight), rel=0.02)
+
+
 def test_without_an_echo_to_hear_the_networks_metres_stay():
     scene, truth = scene_of(heard=False)
     found = refined(scene, packaged.AV, OwnScale())
@@ -68,6 +79,20 @@ def test_a_metric_models_metres_and_the_networks_meet_by_their_spreads():
         np.median(refined(scene, packaged.AV, OwnScale(spread=spread)).scaled.depth) for spread in (0.01, 9.0)
     )
     assert sure == pytest.approx(own, rel=0.01) and unsure == pytest.approx(1.3 * middle, rel=0.02)
+
+
+@pytest.mark.parametrize("method", [name for name, rule in METHODS.items() if isinstance(rule, FinerRule)])
+def test_fed_the_echo_of_another_room_every_rule_keeps_its_shape_and_nearly_what_was_known_of_its_scale(method):
+    scene, truth = scene_of(method=method)
+    known = scale_depth(scene.values, 1.3 * truth, kind="relative_depth", method=method)
+    factors = []
+    for seed in WRONG_ROOMS:
+        sound = Heard(Recording(echo(furnished_room("historic", seed), RIG, seed=seed), 44_100), RIG).echo
+        found = refined(replace(scene, echo=sound), packaged.AV, OwnScale())
+        ratio = found.scaled.depth / known.depth
+        assert np.ptp(ratio) < 1e-4 * ratio.mean()
+        factors.append(abs(np.log(ratio.mean())))
+    assert max(factors) < NETWORK_ERROR and np.mean(factors) < 0.5 * NETWORK_ERROR
 
 
 def test_a_map_without_a_pixel_is_refused():

@@ -7,7 +7,7 @@ little. It multiplies with what the map alone tells, or with a metric model's ow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ _BESIDE_A_WITNESS = (0.4, 0.4)
 _FINER = 5  # cells of the posterior to one of the network's
 _EDGE = 0.1  # of log scale, from the end of the grid
 _DOUBTFUL = 0.5  # probability that the echo is the map's, under which the user is told
+_SURE = 0.7  # probability that the echo is the map's, and confidence, over which the ear's own answer is told
 _LOW = 0.3  # confidence under which the user is told
 
 
@@ -95,15 +96,12 @@ def posterior_from_ear(
     if not (profile_of(echo).reflections or (own is not None and _decays(echo))):
         raise EchoError("; ".join(["no echo: nothing after the direct sound stands out of its decay", *echo.warnings]))
     ear = packaged_ear() if network is None else network
-    power, matched = (1.0, float(ear.matched)) if own is None else _BESIDE_A_WITNESS
-    log_scale, log_prior, tempered = _heard(depth, valid, intrinsics, echo, ear, power, matched)
+    log_scale, log_prior, likelihood = _heard(depth, valid, intrinsics, echo, ear)
+    alone = _weighed(ScalePosterior(log_scale, np.exp(log_prior)), likelihood, 1.0, float(ear.matched))
     # A metric model's own scale stands in the place of what any map tells: both come from the same picture.
-    prior = ScalePosterior(log_scale, np.exp(log_prior)) if own is None else _on_grid(own, log_scale)
-    likelihood = np.exp(tempered)
-    posterior = ScalePosterior(log_scale, prior.probability * likelihood)
-    belongs = 1.0 - (1.0 - matched) / float((prior.probability * likelihood).sum())
-    warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(posterior, belongs))
-    return EarScale(posterior, prior, belongs, warnings)
+    found = alone if own is None else _weighed(_on_grid(own, log_scale), likelihood, *_BESIDE_A_WITNESS)
+    warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(found, alone))
+    return replace(found, warnings=warnings)
 
 
 @lru_cache(maxsize=1)
@@ -125,8 +123,21 @@ def _decays(echo: Echo) -> bool:
     return bool(early > max(_DECAY * after[-max(1, len(after) // 4) :].mean(), _FAINT * after[:10].max()))
 
 
+def _weighed(prior: ScalePosterior, likelihood: np.ndarray, power: float, matched: float) -> EarScale:
+    """A prior and what was heard: never less likely than an echo that is not the map's own.
+
+    Args:
+        prior: on the ear's grid.
+        likelihood: (S,) log likelihood ratio of the echo to an unrelated one.
+        power: of it.
+        matched: chance that the echo is the map's own.
+    """
+    weighed = prior.probability * np.exp(np.logaddexp(np.log(matched) + power * likelihood, np.log1p(-matched)))
+    return EarScale(ScalePosterior(prior.log_scale, weighed), prior, 1.0 - (1.0 - matched) / float(weighed.sum()), ())
+
+
 def _heard(
-    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, echo: Echo, network: EarNetwork, *tempering: float
+    depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray, echo: Echo, network: EarNetwork
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(S,) log scales, with the map's log prior of each and the echo's log likelihood ratio."""
     import torch
@@ -138,7 +149,7 @@ def _heard(
         inputs = (torch.from_numpy(one)[None] for one in (echo_channels(echo), rig_numbers(echo), channels, numbers))
         sound, rig, seen, statistics = inputs
         likelihood = network.log_likelihood(network.heard(sound, rig), network.seen(seen))
-        likelihood = network.tempered(likelihood, *tempering)
+        likelihood = network.sharpness * likelihood
         prior = network.log_prior(statistics)
     fine = np.arange(_FINER * (len(LOG_MEDIANS) - 1) + 1) / _FINER
     curves = (np.interp(fine, np.arange(len(LOG_MEDIANS)), one[0].double().numpy()) for one in (prior, likelihood))
@@ -152,19 +163,26 @@ def _on_grid(own: ScalePosterior, log_scale: np.ndarray) -> ScalePosterior:
     return ScalePosterior(log_scale, np.interp(log_scale, moved.log_scale, moved.probability, left=0.0, right=0.0))
 
 
-def _doubts(posterior: ScalePosterior, belongs: float) -> list[str]:
-    """What to know before trusting the scale."""
-    found = []
-    if belongs < _DOUBTFUL:
-        found.append(
-            f"the echo may not belong to this picture ({belongs:.0%} probable that it does): the scale is mostly what "
-            "was known without it"
+def _doubts(found: EarScale, alone: EarScale) -> list[str]:
+    """What to know before trusting the scale, the ear's own answer included where other metres outweigh it."""
+    told, posterior = [], found.posterior
+    if found.belongs < _DOUBTFUL:
+        told.append(
+            f"the echo may not belong to this picture ({found.belongs:.0%} probable that it does): the scale is mostly "
+            "what was known without it"
+        )
+    low, high = alone.posterior.interval()
+    if found is not alone and min(alone.belongs, alone.posterior.confidence) > _SURE and not low < found.scale < high:
+        told.append(
+            f"the echo alone would make these metres {alone.scale / found.scale:.2g} times as large (90 %: "
+            f"{low / found.scale:.2g} to {high / found.scale:.2g}): either it is another place's, or the metres known "
+            "without it are off; a distance measured by hand tells (known:x,y,metres as scale_from)"
         )
     if posterior.confidence < _LOW:
-        found.append(f"low confidence: this scale is {posterior.confidence:.0%} probable within 15 %")
+        told.append(f"low confidence: this scale is {posterior.confidence:.0%} probable within 15 %")
     middle = posterior.interval(0.0)[0]
     if np.abs(posterior.log_scale[[0, -1]] - np.log(middle)).min() < _EDGE:
-        found.append(
+        told.append(
             f"{middle:.3g} metres per unit lies at the end of what the ear can tell: a median depth from 0.2 to 20 m"
         )
-    return found
+    return told

@@ -70,16 +70,13 @@ class EarNetwork(nn.Module):
         shifts = (torch.arange(LOG_MEDIANS.size, device=curves.device) + offset()) % LENGTH
         return self.head(curves[..., shifts])[:, 0].float()
 
-    def tempered(self, likelihood: Tensor, power: float = 1.0, matched: float | None = None) -> Tensor:
-        """The log likelihood ratio of an echo that may be unrelated: never far below the chance of that.
+    def tempered(self, likelihood: Tensor) -> Tensor:
+        """(B, M) log likelihood ratio of an echo that may be unrelated: never far below the chance of that.
 
         Args:
             likelihood: (B, M) as `log_likelihood` gives it.
-            power: of it, beside its calibrated sharpness.
-            matched: chance that the echo is the map's own; None: as calibrated with.
         """
-        chance = self.matched if matched is None else torch.full_like(self.matched, matched)
-        return torch.logaddexp(chance.log() + power * self.sharpness * likelihood, torch.log1p(-chance))
+        return torch.logaddexp(self.matched.log() + self.sharpness * likelihood, torch.log1p(-self.matched))
 
     def log_prior(self, numbers: Tensor) -> Tensor:
         """(B, M) log probability before anything is heard: two normal distributions, from (B, 12) map statistics."""

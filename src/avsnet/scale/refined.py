@@ -72,8 +72,11 @@ def _witness(scene: Scene, bent: np.ndarray, own: OwnScale) -> ScalePosterior:
     # Errors that agree by half tell less than two alone would.
     wider = math.sqrt(1.0 + _CORRELATION)
     ratio = float(np.median(scene.depth[both]) / np.median(bent[both]))
-    said = replace(own, spread=wider * own.spread).posterior(scene.camera, bent.shape[1]).shifted(math.log(ratio))
-    return said.product(ScalePosterior.normal(1.0, wider * NETWORK_ERROR))
+    own_spread, spread = wider * own.spread, wider * NETWORK_ERROR
+    middle = math.log(ratio * own.posterior(scene.camera, bent.shape[1]).median)
+    # The product of two normal distributions, however far apart they lie: 0 is Mp's.
+    share = spread**2 / (own_spread**2 + spread**2)
+    return ScalePosterior.normal(math.exp(share * middle), own_spread * math.sqrt(share))
 
 
 def _larger(found: Found, factor: float) -> Found:
