@@ -26,7 +26,6 @@ def test_every_config_is_read(name):
         ("avsnet", "avsnet_beit_large_384"),
         ("avsnet_tiny", "avsnet_tiny"),
         ("twin", "avsnet_tiny"),
-        ("twin_lite0", "avsnet_lite0"),
     ],
 )
 def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, network):
@@ -39,20 +38,25 @@ def test_what_sees_only_is_trained_as_what_hears_too_but_for_the_network(name, n
     assert hears == sees
 
 
-def test_the_packaged_network_that_hears_is_the_one_that_sees_with_ears():
-    pictures, sees, hears = (read_config(CONFIGS / f"avsnet_lite0_{name}.yaml") for name in ("pictures", "v", "av"))
-    assert pictures.model.name == sees.model.name == "avsnet_lite0_v"
-    assert pictures.model.options["imagenet"] == "installed" and sees.model.weights == f"{pictures.out}/model"
-    assert hears.model.name == "avsnet_lite0_av" and hears.model.weights == f"{sees.out}/model"
+def test_the_packaged_pair_starts_from_pictures_alone():
+    pictures, sees = (read_config(CONFIGS / f"avsnet_lite0_{name}.yaml") for name in ("pictures", "v"))
+    assert pictures.model.name == sees.model.name and pictures.model.options["imagenet"] == "installed"
+    assert sees.model.weights == f"{pictures.out}/model" and not sees.data.hears
+
+
+@pytest.mark.parametrize("name", ["avsnet", "twin"])
+def test_a_network_that_hears_on_lite0_is_the_one_that_sees_with_ears(name):
+    sees, hears = (read_config(CONFIGS / f"{name}_lite0_{kind}.yaml") for kind in ("v", "av"))
+    assert (sees.model.name, hears.model.name) == ("avsnet_lite0_v", "avsnet_lite0_av")
+    assert hears.model.weights == f"{sees.out}/model" and hears.data.hears
     # All that sees stays as it is: whatever the one has over the other is the echo's.
     assert hears.model.frozen == ["midas.", "metric_bins."] and hears.model.options["fuse_into"] == "scale"
-    assert hears.data.hears and not sees.data.hears
-    shared = ("input_size", "n_bins")
-    assert len({str([config.model.options[name] for name in shared]) for config in (pictures, sees, hears)}) == 1
+    assert all(hears.model.options[name] == sees.model.options[name] for name in ("input_size", "n_bins"))
 
 
-def test_the_control_differs_from_its_network_in_nothing_but_whose_echo_is_heard():
-    network, control = (asdict(read_config(CONFIGS / name)) for name in ("twin_av.yaml", "twin_av_shuffled.yaml"))
+@pytest.mark.parametrize("name", ["twin_av", "twin_lite0_av"])
+def test_the_control_differs_from_its_network_in_nothing_but_whose_echo_is_heard(name):
+    network, control = (asdict(read_config(CONFIGS / f"{name}{tag}.yaml")) for tag in ("", "_shuffled"))
     network["out"] = control["out"]
     network["data"]["shuffle_echoes"] = True
     assert network == control

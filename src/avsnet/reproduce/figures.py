@@ -97,12 +97,14 @@ def examples_figure(picture: np.ndarray, target: np.ndarray, valid: np.ndarray, 
     return figure
 
 
-def aide_figure(curves: dict[str, Aide], cap: float) -> Figure:
+def aide_figure(curves: dict[str, Aide], cap: float, without: str = "without echo", using: str = "with echo") -> Figure:
     """Figure 3: the gain by the echo in each metre of true depth, one curve a model, and how many images have it.
 
     Args:
         curves: name -> AIDE; the first is drawn thick.
         cap: metres; the right end.
+        without: how the first error comes about, and
+        using: the one that is taken off.
     """
     figure = Figure(figsize=(8.0, 5.0), dpi=110, facecolor="white", layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -111,9 +113,9 @@ def aide_figure(curves: dict[str, Aide], cap: float) -> Figure:
         look = {"color": CURVES[place % len(CURVES)], "marker": _MARKERS[place % len(_MARKERS)], "markersize": 4}
         above.plot(np.arange(len(shown)) + 0.5, shown, linewidth=1 + (place == 0), label=name, **look)
     above.axhline(0.0, color="0.6", linewidth=0.8)
-    above.set_ylabel("AIDE (m): error without echo\nminus error with echo")
+    above.set_ylabel(f"AIDE (m): error {without}\nminus error {using}")
     above.legend(fontsize=8, frameon=False)
-    above.set_title("Positive: the echo helps", fontsize=10)
+    above.set_title(f"Positive: less error {using}", fontsize=10)
     if curves:
         images = next(iter(curves.values())).images
         below.bar(np.arange(len(images)) + 0.5, images, width=0.9, color="0.7")

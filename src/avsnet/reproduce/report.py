@@ -17,6 +17,8 @@ from avsnet.io.authorship import software
 from avsnet.io.whole_files import atomic_path
 from avsnet.reproduce.formats import Table, to_html
 
+_DPI = 100  # of figures
+
 _STYLE = """
 :root { color-scheme: light; --ink: #1d2433; --soft: #5a6272; --line: #d9dde5; --blue: #0072b2; --orange: #b35900; }
 * { box-sizing: border-box; }
@@ -133,9 +135,14 @@ def png_of_pixels(pixels: np.ndarray) -> bytes:
 
 
 def png_of(figure: Figure) -> bytes:
-    """A figure as PNG."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130)
+    """A figure as PNG of 256 colours, dithered so that maps of depth show no bands."""
+    drawn, file = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    with Image.open(drawn) as opened:
+        picture = opened.convert("RGB")
+    palette = Image.new("P", (1, 1))  # of white, which must stay white, and 255 others
+    palette.putpalette([255] * 3 + (picture.quantize(255, method=Image.Quantize.MAXCOVERAGE).getpalette() or [])[:765])
+    picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 

@@ -11,19 +11,19 @@ from avsnet.canvas import Figure
 from avsnet.errors import OptionError
 from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.run import check_trials, evaluate, maps_in_metres
-from avsnet.evaluation.scores import Scores, merge
+from avsnet.evaluation.scores import Row, Scores, merge
 from avsnet.evaluation.trials import Trial
 from avsnet.io.whole_files import atomic_path
 from avsnet.reproduce.figures import Example, aide_figure, aide_of_lines, examples_figure
 from avsnet.reproduce.formats import Table, to_csv, to_latex, to_markdown
 from avsnet.reproduce.report import png_of, write_report
 from avsnet.reproduce.summary import middle_image, summary_of
-from avsnet.reproduce.table_rows import CONTROL, Cast, Line, plan
+from avsnet.reproduce.table_rows import AUTO, AUTO_CONTROL, CONTROL, FINER, Cast, Line, plan
 from avsnet.reproduce.tables import Gain, Results, gap_table, metric_table
 from avsnet.scale.sources import SOURCES, sources_of_tables
 from avsnet.statistics import Interval
 
-_MOST_EXAMPLES = 6  # rows of Figure 2
+_MOST_EXAMPLES = 4  # rows of Figure 2
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,13 @@ def reproduce(
         for suffix, text in (("md", to_markdown(table)), ("tex", to_latex(table)), ("csv", to_csv(table))):
             with atomic_path(out / f"{table.name}.{suffix}") as temporary:
                 temporary.write_text(text, encoding="utf-8")
-    for name, (figure, _) in figures.items():
-        for suffix in ("png", "svg"):
-            with atomic_path(out / f"{name}.{suffix}") as temporary:
-                figure.savefig(temporary, format=suffix, dpi=130)
-    report = out / "report.html"
     pictures = [(name, png_of(figure), caption) for name, (figure, caption) in figures.items()]
+    for name, png, _ in pictures:
+        with atomic_path(out / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
+        with atomic_path(out / f"{name}.svg") as temporary:
+            figures[name][0].savefig(temporary, format="svg")
+    report = out / "report.html"
     headers = {data: found.header for data, found in scores.items()}
     summary = summary_of(_gains(lines), results, cases, out)
     write_report(report, title, summary, [*about, *_findings(lines, results)], tables, pictures, headers)
@@ -119,7 +120,9 @@ def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
             "Table 2. Stage two: any model, scaled",
             "w/o = its own numbers; Baseline and Proposed = scaled by the medians of AVS-Net V and AV; "
             + "".join(f"{name} = {SOURCES[name].about}; " for name in sources_of_tables())
-            + "oracle = by the truth, which no one has.",
+            + f"{AUTO} = what predict does: the packaged ear and, for a model without metres, AVS-Net AV; "
+            + "finer = bent towards AVS-Net's map (shrunk_grid), AV's if not V's, then ear = at the scale that the ear "
+            + "finds; oracle = by the truth, which no one has.",
             chosen[1],
         ),
         (
@@ -133,14 +136,21 @@ def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
             tables.append(metric_table(name, title, note, rows, results))
     gains = _gains(lines)
     if gains:
-        tables.append(gap_table(gains, results))
+        tables.append(gap_table(gains + _gains(lines, AUTO, AUTO_CONTROL), results))
     return tables
 
 
-def _gains(lines: Sequence[Line]) -> list[Gain]:
-    """The lines that tell what the echo gains: of Mp on each data set, then of every model."""
-    gains = []
-    for data in dict.fromkeys(line.data for line in lines):
+def _gains(lines: Sequence[Line], heard: str = "Proposed", control: str = CONTROL) -> list[Gain]:
+    """The lines that tell what the echo gains: of Mp on each data set, then of every model.
+
+    Args:
+        lines: all.
+        heard: the variant of a model that stands for AV; another than the paper's is of models alone, and named.
+        control: the same with another image's echo.
+    """
+    gains: list[Gain] = []
+    own = heard == "Proposed"
+    for data in dict.fromkeys(line.data for line in lines if own):
         first = {
             line.variant: line for line in lines if line.table == 1 and line.data == data and line.method == "AVS-Net"
         }
@@ -150,8 +160,9 @@ def _gains(lines: Sequence[Line]) -> list[Gain]:
             gains.append(Gain(f"AVS-Net, V2 -> {data}", first["V"], first["AV"], oracles[0], controls[0]))
     for method in dict.fromkeys(line.method for line in lines if line.table == 2):
         rows = {line.variant: line for line in lines if line.table == 2 and line.method == method}
-        if {"Baseline", "Proposed", "oracle"} <= rows.keys():
-            gains.append(Gain(method, rows["Baseline"], rows["Proposed"], rows["oracle"], rows[CONTROL]))
+        if {"Baseline", heard, "oracle"} <= rows.keys():
+            name = method if own else f"{method}, {heard} in place of AV"
+            gains.append(Gain(name, rows["Baseline"], rows[heard], rows["oracle"], rows[control]))
     return [gain for gain in gains if gain.visual.trial and gain.full.trial and gain.oracle.trial]
 
 
@@ -196,10 +207,30 @@ def _figures(
                 "difference of absolute errors without and with the echo; below, how many images reach that depth."
             )
             figures[f"figure3_{data.lower()}"] = aide_figure(curves, instances.cap), caption
+        bent = _finer_curves([line for line in lines if line.data == data], scores[data].intervals)
+        if bent:
+            caption = (
+                f"Figure 3 of the rule finer than one number, on {data}: error of maps at one factor minus error of "
+                "maps bent towards AVS-Net AV's, both without the truth."
+            )
+            figure = aide_figure(bent, instances.cap, "by one factor", "by the finer rule")
+            figures[f"figure3_{data.lower()}_finer"] = figure, caption
         example = _example(data, here, results, instances, out / data.lower())
         if example:
             figures[f"figure2_{data.lower()}"] = example
     return figures
+
+
+def _finer_curves(lines: Sequence[Line], intervals: list[Row]) -> dict[str, Aide]:
+    """The gain in each metre of true depth by bending a map, beside scaling it: a curve a model of Table 2."""
+    curves = {}
+    for method in dict.fromkeys(line.method for line in lines if line.table == 2):
+        rows = {line.variant: line for line in lines if line.table == 2 and line.method == method}
+        if {"Proposed", FINER} <= rows.keys():
+            curve = aide_of_lines(intervals, rows["Proposed"], rows[FINER])
+            if curve is not None:
+                curves[method] = curve
+    return curves
 
 
 def _example(

@@ -27,6 +27,15 @@ LEFT_OUT = "V2-left-out"
 CONTROL = "another image's echo"
 """What the row is called whose echo says nothing of its scene."""
 
+FINER, FINER_V, FINER_HEARD = "finer", "finer, V", "finer, then ear"
+"""Rows of the map bent towards the audio-visual network's, the visual one's, and the former at the ear's scale."""
+
+_FINER = "shrunk_grid"  # the rule that docs/finer.md chose
+AUTO = "auto"
+"""What the row is called whose metres are those that `predict` finds with an echo."""
+
+AUTO_CONTROL = f"{AUTO}, {CONTROL}"
+
 _WEIGHT_FILES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 _OWN = Scaling()  # a model's own metres
 _TAGS = {
@@ -192,21 +201,25 @@ def _table_2(cast: Cast) -> list[Line]:
 
 
 def _scaled(cast: Cast, family: str, method: str, system: System | str, output: str) -> list[Line]:
-    """One model under every scaling: the paper's three, every source that hears, and the oracle."""
+    """One model under every scaling: the paper's three, what hears, what `predict` does, the finer rule, the oracle."""
     open_shift = output.startswith("affine")
     rule = default_method(output)
     rows = [] if open_shift else [("w/o", "none", "")]
     rows += [("Baseline", rule, cast.v), ("Proposed", rule, cast.av), (CONTROL, rule, cast.av)]
-    rows += [] if open_shift else [(name, name, "") for name in sources_of_tables()]
+    if not open_shift:
+        rows += [(name, name, "") for name in sources_of_tables()]
+        rows += [(AUTO, "auto", cast.av), (AUTO_CONTROL, "auto", cast.av)]
+        rows += [(FINER_V, _FINER, cast.v), (FINER, _FINER, cast.av), (FINER_HEARD, _FINER, cast.av)]
     lines = []
     for variant, name, reference in [*rows, ("oracle", f"oracle_{rule}", "")]:
         line = Line(2, method, method, variant, "V1", None, paper=TABLE_2.get((method, variant)), family=family)
-        echo = "shuffled" if variant == CONTROL else "true"
+        echo = "shuffled" if variant in (CONTROL, AUTO_CONTROL) else "true"
         metres = cast.system(reference, echo) if reference else None
         if isinstance(metres, str):
             lines.append(replace(line, missing=metres))
         else:
-            lines.append(_cast(line, system, Scaling(name, metres)))
+            scaling = Scaling(name, metres, echo if name == "auto" else "true", ear=variant == FINER_HEARD)
+            lines.append(_cast(line, system, scaling))
     return lines
 
 
@@ -240,5 +253,5 @@ def _cast(line: Line, system: System | str, scaling: Scaling = _OWN) -> Line:
     """The line with its trial, or with what it misses."""
     if isinstance(system, str):
         return replace(line, missing=system)
-    assert scaling.reference is None or scaling.rule in METHODS
+    assert scaling.reference is None or scaling.rule in (*METHODS, AUTO)
     return replace(line, trial=Trial(system, scaling))
