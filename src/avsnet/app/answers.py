@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -52,6 +53,7 @@ SCALES = ("auto", *(name for name in SOURCES if name != "known"), packaged.AV)
 KEPT = 600.0
 """Seconds for which files of an answer are kept."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _ROOM_SIZE = (384, 512)  # pixels of a made room
 _FIRST_ROOM = 200_000  # seed: no training uses it
 
@@ -218,11 +220,12 @@ def fresh_folder() -> Path:
     The page copies what it shows at once, so folders from more than `KEPT` seconds ago go with the next one that is
     made, and all of them with the process.
     """
-    root = _temporary()
-    for old in root.iterdir():
-        if old.stat().st_mtime < time.time() - KEPT:
-            shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(dir=root))
+    with _ONE_AT_A_TIME:  # or one answer would look at a folder that another has just removed
+        root = _temporary()
+        for old in root.iterdir():
+            if old.stat().st_mtime < time.time() - KEPT:
+                shutil.rmtree(old, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=root))
 
 
 @cache

@@ -31,6 +31,7 @@ FINER, FINER_V, FINER_HEARD = "finer", "finer, V", "finer, then ear"
 """Rows of the map bent towards the audio-visual network's, the visual one's, and the former at the ear's scale."""
 
 _FINER = "shrunk_grid"  # the rule that docs/finer.md chose
+
 AUTO = "auto"
 """What the row is called whose metres are those that `predict` finds with an echo."""
 

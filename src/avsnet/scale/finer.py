@@ -23,9 +23,7 @@ CELLS = 8
 RIDGE = 0.1
 """Pull of the field towards one scale: of a node whose pixels are all known, 1 halves what the reference says."""
 
-_SHAPE_ERROR = (
-    0.24  # deviation of log depth after the median, of the packaged AVS-Nets: validation rooms and NYU frames
-)
+_SHAPE_ERROR = 0.24  # deviation of the packaged AVS-Nets' log depth after the median: validation rooms, NYU frames
 _CORRELATION = 0.5  # of that error with other models' on the same picture: NYU and validation rooms, 0.44 to 0.63
 _MOST, _LEAST = 1e3, 1e-2  # of the ridge that follows from them
 
