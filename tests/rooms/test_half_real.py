@@ -94,6 +94,8 @@ def test_several_rigs_make_several_samples_of_a_frame(tmp_path):
     assert len({data[index]["rig"] for index in range(6)}) == 6
     assert torch.equal(data[4]["image"], data[0]["image"]) and torch.equal(data[4]["depth"], data[0]["depth"])
     assert np.array_equal(data.recording(0), opened(tmp_path).recording(0))
+    assert data.rig(0).diffuse == data.rig(1).diffuse == 1.0  # the rigs of evaluation
+    assert len({(data.rig(index).behind, data.rig(index).diffuse) for index in range(2, 6)}) > 1
     with pytest.raises(OptionError, match="rigs 0"):
         opened(tmp_path, rigs=0)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from avsnet.audio.recording import listen
 from avsnet.geometry import unproject
+from avsnet.rooms.sound.rig import BEHIND
 from avsnet.rooms.soundings import room_sounding, sounding_rig
 
 
@@ -34,3 +35,12 @@ def test_the_direct_sound_comes_first_by_the_rigs_geometry():
 def test_rigs_reach_from_telephones_to_heads():
     spacings = [np.ptp([ear[0] for ear in sounding_rig(seed).geometry.ears]) for seed in range(200)]
     assert 0.08 <= min(spacings) < 0.1 and 0.23 < max(spacings) <= 0.25
+
+
+def test_some_rigs_are_the_simulators_own_and_others_point_colour_and_scatter_otherwise():
+    rigs = [sounding_rig(seed) for seed in range(200)]
+    usual = [rig for rig in rigs if rig.behind == BEHIND and rig.colour == rig.diffuse == 1.0]
+    assert 0.2 < len(usual) / len(rigs) < 0.45
+    assert any(min(rig.behind) == 1.0 for rig in rigs)  # alike in all directions
+    assert any(rig.diffuse == 0.0 for rig in rigs) and max(rig.diffuse for rig in rigs) > 1.1
+    assert min(rig.colour for rig in rigs) == 0.0

@@ -31,10 +31,13 @@ from avsnet.rooms.echo_of_depth import echo_of_depth, rig_for
 from avsnet.rooms.simulator import VERSION
 from avsnet.rooms.sound.plane_echo import echo_by_planes
 from avsnet.rooms.sound.rig import RecordingRig
+from avsnet.rooms.soundings import sounding_rig
 from avsnet.rooms.workers import spread
 
 DURATION = 0.25
 """Seconds of a recording: 40 m there and back."""
+
+_BELOW = 0.1  # metres that a rig may reach below its camera: of the floor nothing is known
 
 RENDERERS = ("rooms", "planes")
 """What makes echoes: the acoustics of the simulated rooms, which networks are trained on; or pyroomacoustics on the
@@ -67,6 +70,7 @@ class HalfReal(Dataset[dict[str, Any]]):
         seed: of rigs, materials, what no camera sees, and noise.
         rigs: recordings of each frame, each by another rig and a sample of its own: the first `len(data)` samples are
             those of one rig, as are the next. A run of E epochs with one rig a frame has the length of one of E / rigs.
+            The first is of the kind that networks are evaluated with, the others of all kinds (`sounding_rig`).
         axis: of recordings; the direct sound is found by the rig's geometry.
         cache: folder to keep recordings in; None: they are made each time.
         hears: whether samples have recordings.
@@ -158,7 +162,8 @@ class HalfReal(Dataset[dict[str, Any]]):
 
     def rig(self, index: int, name: str | None = None) -> RecordingRig:
         """The rig of a sample; its id, where it is known already, saves reading it."""
-        return rig_for(_number(self.seed, "rig", self.view(index).id if name is None else name))
+        number = _number(self.seed, "rig", self.view(index).id if name is None else name)
+        return rig_for(number) if index < self.frames else sounding_rig(number, below=_BELOW)
 
     def recording(self, index: int, recorder: int | None = None) -> np.ndarray:
         """The echo of a sample's depth, as recorded.
@@ -178,7 +183,7 @@ class HalfReal(Dataset[dict[str, Any]]):
         if (index, recorder) not in self._names:
             view = self.view(index)
             rig_id = view.id if recorder == index else self.view(recorder).id
-            self._names[index, recorder] = rig_id, self._digest(view, rig_id)
+            self._names[index, recorder] = rig_id, self._digest(view, rig_id, recorder >= self.frames)
         rig_id, digest = self._names[index, recorder]
         path = None if self.cache is None else self.cache / digest[:2] / f"{digest}.npy"
         if path is not None:
@@ -232,10 +237,11 @@ class HalfReal(Dataset[dict[str, Any]]):
         """Of materials, unseen surroundings and noise of an echo, whoever records it."""
         return _number(self.seed, "room", view.id)
 
-    def _digest(self, view: View, rig_id: str) -> str:
+    def _digest(self, view: View, rig_id: str, any_kind: bool) -> str:
         """Of everything that shapes a recording."""
         told = f"half_real-1|rooms-{VERSION}|{DURATION}|{_number(self.seed, 'rig', rig_id)}|{self.room_seed(view)}"
         told += "" if self.renderer == "rooms" else f"|{self.renderer}-1"
+        told += "|sounding-1" if any_kind else ""
         digest = hashlib.sha256(f"{told}|{view.depth.shape}".encode())
         digest.update(np.ascontiguousarray(view.depth).tobytes())
         digest.update(np.ascontiguousarray(view.intrinsics).tobytes())

@@ -15,7 +15,7 @@ from avsnet.geometry import intrinsics_from_fov
 from avsnet.rooms.geometry.scene import View, look_along
 from avsnet.rooms.geometry.walk import FRAMES, sphere
 from avsnet.rooms.simulator import Location, listen_at, location
-from avsnet.rooms.sound.rig import RecordingRig, draw_rig
+from avsnet.rooms.sound.rig import BEHIND, RecordingRig, draw_rig
 
 _FOV = (55.0, 95.0)  # degrees, horizontal
 _NEAR = 0.35  # share of views that step up to a surface
@@ -24,6 +24,10 @@ _CLEAR = 0.3  # metres round the camera
 _TRIES = 8
 _SPACING = (0.08, 0.25)  # metres between the ears: telephones to heads
 _DIRECT = (0.1, 0.8)  # share of the direct sound that reaches the ears: robots with a housing to bare laptops
+_AS_USUAL = 1 / 3  # share of rigs with the simulator's own directivity, colour and scattering
+_POINTED = (-0.4, 1.5)  # power of the directivity; below 0 counts as 0: alike in all directions
+_COLOURS = (-0.2, 1.3)  # likewise of the frequency response
+_DIFFUSE = (-0.3, 1.3)  # likewise pressure of scattered sound over the simulator's
 _PURPOSE = 77  # sets these streams of numbers apart from those of the pictures
 
 
@@ -81,12 +85,20 @@ def room_sounding(
 def sounding_rig(seed: int | np.random.SeedSequence, below: float = 0.1) -> RecordingRig:
     """Draw a rig of the kinds that an ear meets: robots, heads, telephones, laptops.
 
+    Nobody knows how much sound a real room scatters or how speakers and ears point: what learns from one value of these
+    hears half the true size in a room without scattered sound, so two thirds are drawn over all that they can be.
+
     Args:
         seed: of the rig.
         below: metres that it may reach below its camera.
     """
-    direct = float(np.exp(np.random.default_rng(seed).uniform(*np.log(_DIRECT))))
-    return replace(draw_rig(seed, below=min(0.3, below), spacing=_SPACING), direct=direct)
+    rng = np.random.default_rng(seed)
+    direct = float(np.exp(rng.uniform(*np.log(_DIRECT))))
+    rig = replace(draw_rig(seed, below=min(0.3, below), spacing=_SPACING), direct=direct)
+    if rng.random() < _AS_USUAL:
+        return rig
+    pointed, colour, diffuse = (max(0.0, float(rng.uniform(*one))) for one in (_POINTED, _COLOURS, _DIFFUSE))
+    return replace(rig, behind=tuple(float(b**pointed) for b in BEHIND), colour=colour, diffuse=diffuse)
 
 
 def _room_below(room: Location, view: View) -> float:

@@ -212,6 +212,15 @@ ORACLE_ROOMS = [
 ]
 
 
+def test_scattered_sound_is_as_loud_as_the_rig_says_and_mirrors_stay():
+    rig = RecordingRig()
+    mirrors = hear(furnished(3, SIZE), rig=rig, rays=0)
+    whole, half, none = (hear(furnished(3, SIZE), rig=replace(rig, diffuse=diffuse)) for diffuse in (1.0, 0.5, 0.0))
+    np.testing.assert_array_equal(none, mirrors)
+    np.testing.assert_allclose(half - mirrors, 0.5 * (whole - mirrors), atol=1e-6)
+    assert np.abs(whole - mirrors).max() > 1e-3
+
+
 def t20(response):
     """Reverberation time from the -5 to -25 dB of the backward-integrated energy."""
     level = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response**2))

@@ -62,3 +62,11 @@ def test_the_resonance_lifts_what_comes_from_ahead_and_the_direct_sound_less():
     assert FREQUENCY[1:][np.argmax(lift)] == pytest.approx(4100.0, rel=0.02)
     assert lift.max() == pytest.approx(4.2 / 1.8, rel=0.01)
     assert np.interp(500.0, FREQUENCY[1:], lift) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_colour_is_a_power_of_the_response_and_none_is_flat():
+    frequency = np.linspace(100.0, 18_000.0, 50)
+    usual = responses(frequency, RecordingRig())
+    for half, whole in zip(responses(frequency, RecordingRig(colour=0.5)), usual, strict=True):
+        np.testing.assert_allclose(half**2, whole)
+    assert all((flat == 1.0).all() for flat in responses(frequency, RecordingRig(colour=0.0)))

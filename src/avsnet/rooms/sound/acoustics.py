@@ -6,6 +6,8 @@ that a change of the room's size leaves the others as they were. Source: the sim
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.sparse import csc_array
@@ -122,7 +124,8 @@ def _arrivals(
     placed, surfaces = rig.placed(camera, axes), Surfaces.of(quads, clutter)
     longest = (duration - rig.start) * placed.speed_of_sound
     mirrors = mirror_reflections(surfaces, caster, placed, longest)
-    rain = diffuse_rain(surfaces, caster, placed, longest, rays=rays, seed=ray_seed)
+    rain = diffuse_rain(surfaces, caster, placed, longest, rays=rays if rig.diffuse else 0, seed=ray_seed)
+    rain = replace(rain, amplitude=np.float32(rig.diffuse) * rain.amplitude)
     return direct_sound(placed), (mirrors, rain)
 
 

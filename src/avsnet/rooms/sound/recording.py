@@ -46,7 +46,8 @@ def responses(frequency: np.ndarray, rig: RecordingRig) -> tuple[np.ndarray, np.
     steep = 1.0 / (1.0 + (frequency / 19200.0) ** 40)
     common = np.sqrt(high * low * steep) * (1.0 + 1.4 * _bump(frequency, 16500.0, 0.22))
     lift = 3.2 * _bump(frequency, rig.resonance, 0.42)
-    return common * (1.0 + _DIRECT_LIFT * lift), common * (1.0 + lift)
+    direct, others = common * (1.0 + _DIRECT_LIFT * lift), common * (1.0 + lift)
+    return (direct, others) if rig.colour == 1.0 else (direct**rig.colour, others**rig.colour)
 
 
 def noise_spectrum(frequency: np.ndarray, rig: RecordingRig, seed: int | np.random.SeedSequence) -> np.ndarray:

@@ -78,6 +78,8 @@ class RecordingRig:
             shades the floor; None without one.
         behind: (8,) amplitude behind a speaker or an ear over that ahead, per octave band.
         direct: share of the direct sound that reaches the ears.
+        colour: power of the frequency response that speaker and ears have; 0 makes it flat.
+        diffuse: pressure of scattered and late sound over what the rays carry; 0 leaves mirror reflections alone.
     """
 
     geometry: Rig = field(default_factory=Rig)
@@ -89,6 +91,8 @@ class RecordingRig:
     plate: tuple[float, float, float] | None = None
     behind: tuple[float, ...] = BEHIND
     direct: float = 0.2
+    colour: float = 1.0
+    diffuse: float = 1.0
 
     @property
     def direct_sample(self) -> int:
