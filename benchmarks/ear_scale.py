@@ -27,7 +27,7 @@ from tqdm import tqdm
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.recording import Echo, Heard, listen
 from avsnet.audio.rig import Rig
-from avsnet.errors import AvsnetError
+from avsnet.errors import AvsnetError, EchoError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io.depth_maps import read_depth
 from avsnet.io.recordings import Recording
@@ -156,14 +156,14 @@ def factors(
     own = FASTDEPTH.posterior(camera, depth.shape[1])
     found = {"own": 1.0, "own, focal": own.scale} if metric else {}
     found["AV by median"] = float(np.median(frame.maps["av"]) / np.median(depth[known]))
-    found["ear"] = posterior_from_ear(depth, known, camera, echo(), network=network).scale
+    found["ear"] = by_ear(depth, camera, echo, network)
     found["AV by factor"] = nearest_factor(depth, frame.maps["av"])
     witness = ScalePosterior.normal(found["AV by factor"], 0.35)  # as `auto` does for a model without metres
-    found["ear, AV"] = posterior_from_ear(depth, known, camera, echo(), own=witness, network=network).scale
+    found["ear, AV"] = by_ear(depth, camera, echo, network, witness)
     if metric:
         for way, known_of_it in (("ear, own", OwnScale()), ("ear, own, focal", FASTDEPTH)):
             beforehand = known_of_it.posterior(camera, depth.shape[1])
-            found[way] = posterior_from_ear(depth, known, camera, echo(), own=beforehand, network=network).scale
+            found[way] = by_ear(depth, camera, echo, network, beforehand)
     if ranged:
         try:
             found["ranging"] = posterior_from_echo(depth, known, camera, echo(), metric=metric).posterior.scale
@@ -171,6 +171,20 @@ def factors(
             found["ranging"] = float("nan")
     oracle = DepthMap(depth, frame.depth, camera).scales()
     return found | {"true median": oracle[0], "best factor": oracle[1]}
+
+
+def by_ear(
+    depth: np.ndarray,
+    camera: np.ndarray,
+    echo: Callable[[], Echo],
+    network: EarNetwork | None,
+    own: ScalePosterior | None = None,
+) -> float:
+    """The ear's factor; where an echo says nothing what was known beforehand, or NaN."""
+    try:
+        return posterior_from_ear(depth, depth > 0.0, camera, echo(), own=own, network=network).scale
+    except EchoError:
+        return float("nan") if own is None else own.median
 
 
 def rows_of(name: str, made: list[Frame], network: EarNetwork | None, ranged: bool) -> Iterator[dict[str, object]]:

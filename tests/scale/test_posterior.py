@@ -74,3 +74,41 @@ def test_the_second_scale_is_no_single_spike_beside_its_peak():
     peaks = norm.pdf(grid, 0.0, 0.05) + 0.5 * norm.pdf(grid, 1.0, 0.05)
     peaks[np.argmin(np.abs(grid - 0.93))] *= 4.0
     assert np.log(ScalePosterior(grid, peaks).second(0.3)[0]) == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_median_has_as_much_probability_below_as_above():
+    grid = np.arange(0.0, 3.0, 0.002)
+    skewed = ScalePosterior(grid, np.exp(-grid / 0.3))
+    assert np.log(skewed.median) == pytest.approx(0.3 * np.log(2.0), abs=0.003)
+    assert ScalePosterior.normal(2.0, 0.1).median == pytest.approx(2.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("moved", [-1.3, 0.7])
+def test_the_second_scale_moves_with_the_first_and_keeps_its_share(moved):
+    grid = np.arange(-2.0, 2.0, 0.002)
+    found = ScalePosterior(grid, norm.pdf(grid, 0.2, 0.05) + 0.5 * norm.pdf(grid, 1.0, 0.05))
+    (scale, share), (other, its_share) = found.second(0.3), found.shifted(moved).second(0.3)
+    assert other == pytest.approx(scale * np.exp(moved))
+    assert its_share == pytest.approx(share, rel=1e-3)  # rounding moves the edge of "within 15 %" by one value
+
+
+@pytest.mark.parametrize(("deviation", "step"), [(0.1, 0.002), (0.001, 0.0002)])
+def test_a_normal_distribution_reaches_six_deviations_in_steps_of_a_fifth_at_most(deviation, step):
+    found = ScalePosterior.normal(2.0, deviation)
+    assert found.step == pytest.approx(step, rel=1e-6)
+    ends = found.log_scale[[0, -1]] - np.log(2.0)
+    assert ends == pytest.approx([-6.0 * deviation, 6.0 * deviation], rel=1e-6)
+
+
+def test_confidence_counts_what_lies_nearer_than_15_percent():
+    grid = np.arange(-10, 11) * 0.05
+    weights = np.ones(21)
+    weights[10] = 2.0
+    assert ScalePosterior(grid, weights).confidence == pytest.approx(6.0 / 22.0)  # -0.1 to 0.1
+
+
+def test_the_best_scale_is_no_spike_and_no_mean_of_two_peaks():
+    grid = np.arange(-2.0, 2.0, 0.002)
+    peaks = norm.pdf(grid, 0.0, 0.05) + 0.8 * norm.pdf(grid, 0.3, 0.05)
+    peaks[np.argmin(np.abs(grid - 0.6))] = 2.0 * peaks.max()
+    assert np.log(ScalePosterior(grid, peaks).scale) == pytest.approx(0.0, abs=0.004)

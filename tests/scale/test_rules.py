@@ -388,3 +388,42 @@ def test_the_robust_fits_settle_alike_in_every_unit(method, factor):
     wanted = METHODS[method].fit(relative, reference)
     found = METHODS[method].fit(relative, factor * reference)
     assert np.array(found) / factor == pytest.approx(np.array(wanted), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("kind", OUTPUT_KINDS)
+def test_the_factor_is_metres_per_unit_of_depth_in_every_space(maps, kind, method):
+    if kind.startswith("affine") and not METHODS[method].finds_shift:
+        pytest.skip("needs a rule that finds a shift")
+    depth = maps[0] + 0.5
+    own = 1.0 / depth if kind.endswith("disparity") else depth
+    assert scale_depth(own, 2.5 * depth, kind=kind, method=method).factor == pytest.approx(2.5, rel=1e-4)
+
+
+@pytest.mark.parametrize(("pixels", "fitted"), [(2, False), (3, True)])
+def test_three_pixels_are_the_fewest_for_scale_and_shift(maps, pixels, fitted):
+    valid = np.zeros(maps[0].shape, bool)
+    valid[0, :pixels] = True
+    result = scale_depth(maps[0], 2.0 * maps[0] + 1.0, kind="relative_depth", method="affine", valid=valid)
+    assert (result.fallback is None) is fitted
+    if fitted:
+        assert (result.scale, result.shift) == pytest.approx((2.0, 1.0), rel=1e-3)
+
+
+@pytest.mark.parametrize(("behind", "fitted"), [(0.48, True), (0.52, False)])
+def test_a_shift_that_puts_half_of_the_map_behind_the_camera_cannot_be_meant(maps, behind, fitted):
+    relative = maps[0].astype(np.float64)
+    reference = relative - np.quantile(relative, behind)
+    result = scale_depth(relative, reference, kind="relative_depth", method="affine")
+    assert (result.fallback is None) is fitted
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 3, 6, 11])
+def test_the_weighted_median_is_the_best_of_all_ratios_for_the_mean_relative_error(pixels):
+    relative, reference = np.random.default_rng(pixels).uniform(0.5, 5.0, (2, pixels))
+
+    def error(scale):
+        return np.mean(np.abs(scale * relative - reference) / reference)
+
+    found, shift = METHODS["weighted_median"].fit(relative, reference)
+    assert error(found) == pytest.approx(min(error(scale) for scale in reference / relative)) and shift == 0.0

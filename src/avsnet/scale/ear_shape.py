@@ -8,14 +8,14 @@ prior on g round 1: an echo that says nothing, or belongs to another picture, le
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsnet.audio.recording import Echo
 from avsnet.errors import DepthError, EchoError
-from avsnet.scale.ear import EarScale, posterior_from_ear
+from avsnet.scale.ear import EarScale, posterior_from_ear, probability_of_shapes, whichever_shape
 from avsnet.scale.finer import bend
 from avsnet.scale.own import OwnScale
 from avsnet.scale.posterior import ScalePosterior
@@ -85,13 +85,8 @@ def shape_from_ear(
         posterior_from_ear(bend(there, 1.0, contrast, middle), valid, intrinsics, echo, own=own, network=network)
         for contrast in CONTRASTS
     ]
-    prior = np.exp(-0.5 * ((np.log(CONTRASTS) - bias) / spread) ** 2)
-    # Of each contrast: how much more probable this echo is with it than if it were another picture's.
-    evidence = prior * np.array([1.0 / max(1.0 - one.belongs, 1e-12) for one in heard])
-    probability = evidence / evidence.sum()
-    mixed = sum(share * one.posterior.probability for share, one in zip(probability, heard, strict=True))
-    nearest = heard[int(np.argmax(probability))]
-    scale = replace(nearest, posterior=ScalePosterior(nearest.posterior.log_scale, np.asarray(mixed)))
+    probability = probability_of_shapes(heard, -0.5 * ((np.log(CONTRASTS) - bias) / spread) ** 2)
+    scale = whichever_shape(heard, probability, int(np.argmax(probability)))
     return Shape(scale, float(np.exp(probability @ np.log(CONTRASTS))), probability)
 
 

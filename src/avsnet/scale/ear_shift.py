@@ -15,7 +15,7 @@ import numpy as np
 
 from avsnet.audio.recording import Echo
 from avsnet.errors import DepthError
-from avsnet.scale.ear import EarScale, posterior_from_ear
+from avsnet.scale.ear import EarScale, posterior_from_ear, probability_of_shapes, whichever_shape
 from avsnet.scale.posterior import ScalePosterior
 from avsnet.scale.rules import ScaledDepth, as_depth
 
@@ -66,19 +66,11 @@ def scale_and_shift(
         known = shape.depth > 0.0
         own = None if metres is None else ScalePosterior.normal(_median(metres) / _median(shape.depth), spread)
         heard.append(posterior_from_ear(shape.depth, known, intrinsics, echo, own=own, network=network))
-    # How probable the echo is with a shape, over one of another room: what remains is the same for all.
-    weights = np.array([1.0 / (1.0 - one.belongs) for one in heard])
-    weights *= np.exp(-0.5 * ((np.log(_CONTRASTS) - expected) / deviation) ** 2)
-    weights /= weights.sum()
-    best = int(np.searchsorted(np.cumsum(weights), 0.5))
-    # All grids are the same over the median depth, which is what each shape is moved to.
-    posterior, prior = (
-        ScalePosterior(heard[best].posterior.log_scale, np.tensordot(weights, np.stack(curves), 1))
-        for curves in zip(*((one.posterior.probability, one.prior.probability) for one in heard), strict=True)
-    )
-    unit = float(np.log(shapes[best].factor))
-    found = replace(heard[best], posterior=posterior.shifted(unit), prior=prior.shifted(unit))
-    return shapes[best].times(posterior.median), found
+    probability = probability_of_shapes(heard, -0.5 * ((np.log(_CONTRASTS) - expected) / deviation) ** 2)
+    best = int(np.searchsorted(np.cumsum(probability), 0.5))
+    found, unit = whichever_shape(heard, probability, best), float(np.log(shapes[best].factor))
+    told = replace(found, posterior=found.posterior.shifted(unit), prior=found.prior.shifted(unit))
+    return shapes[best].times(found.posterior.median), told
 
 
 def shape_like(values: np.ndarray, kind: str, metres: np.ndarray) -> ScaledDepth:

@@ -22,6 +22,7 @@ from avsnet.train.module import DepthTraining
 
 _TARGET = 0.03  # deviation in log of the narrow normal distribution that stands for the truth
 _UNRELATED = 1.0  # weight of telling which echoes belong to a map
+_OTHERS = 3  # echoes of other pairs that each map is compared with
 _SHARPNESSES = np.arange(0.5, 1.81, 0.05)
 _LEVEL = 0.9
 
@@ -37,13 +38,13 @@ class EarTraining(DepthTraining):
         """Cross entropies of the prior, of the posterior, and of belonging together."""
         prior = self.ear.log_prior(batch["numbers"])
         heard, seen = self.ear.heard(batch["echo"], batch["rig"]), self.ear.seen(batch["map"])
-        pairs = torch.cat([heard, heard.roll(1, 0)]), torch.cat([seen, seen])
-        own, other = self.ear.log_likelihood(*pairs).chunk(2)
+        pairs = torch.cat([heard.roll(turn, 0) for turn in range(1 + _OTHERS)]), seen.repeat(1 + _OTHERS, 1, 1)
+        own, *others = self.ear.log_likelihood(*pairs).chunk(1 + _OTHERS)
         wanted, known = narrow(batch["target"]), prior.detach()
         errors = -(wanted * (prior + (known + own).log_softmax(-1))).sum(-1)
         loss = (batch["weight"] * errors).mean()
         belong = F.softplus(-(known + own).logsumexp(-1)).mean()
-        do_not = F.softplus((known + other).logsumexp(-1)).mean()
+        do_not = F.softplus((known + torch.stack(others)).logsumexp(-1)).mean()
         return loss + _UNRELATED * 0.5 * (belong + do_not)
 
     def save(self, folder: Path) -> None:

@@ -25,6 +25,7 @@ from avsnet.rooms.soundings import Sounding, room_sounding, sounding_rig
 PLACES = 2
 """Pairs of each room or picture."""
 
+_VERSION = 2  # of the pairs, beside the simulator's
 _SAMPLES = 6600  # of a recording: 25 m there and back
 _FULL = 32_767
 _NYU_CAMERA = np.array([[259.43, 0.0, 154.54], [0.0, 259.73, 120.62], [0.0, 0.0, 1.0]])
@@ -77,7 +78,7 @@ def nyu_training(root: str | Path) -> list[int]:
 
 def pairs_of(origin: Origin, cache: str | Path) -> list[Pair]:
     """The pairs of a room or picture, made and kept if they were not there."""
-    path = Path(cache) / f"pairs-{VERSION}" / origin.kind / f"{origin.number:07d}.npz"
+    path = Path(cache) / f"pairs-{VERSION}.{_VERSION}" / origin.kind / f"{origin.number:07d}.npz"
     if path.exists():
         return _read(path)
     made = _nyu_pairs(origin) if origin.kind == "nyu" else _room_pairs(origin)
