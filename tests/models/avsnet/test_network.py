@@ -151,6 +151,16 @@ def test_an_echo_that_is_fused_into_the_scale_multiplies_every_metre_by_one_fact
     assert not torch.allclose(model(nearer)["metric_depth"], loud["metric_depth"])
 
 
+def test_less_trust_moves_the_logarithm_of_every_metre_by_as_much_less(heard, tmp_path):
+    model = tiny("avsnet_lite0_av", fuse_into="scale")
+    model.save_pretrained(tmp_path)
+    wary = create_model("avsnet_lite0_av", weights=tmp_path, most_trust=0.5)
+    seen = model(batch(sound=False))["metric_depth"]
+    full, half = (torch.log(net(heard)["metric_depth"] / seen) for net in (model, wary))
+    torch.testing.assert_close(half, 0.5 * full)
+    assert full.abs().max() > 1e-5
+
+
 def test_a_network_that_hears_starts_from_the_saved_one_that_sees_and_says_so(heard, tmp_path):
     sees = tiny("avsnet_lite0_v", max_depth=12.0)
     sees.save_pretrained(tmp_path)
@@ -198,6 +208,20 @@ def test_a_row_without_an_echo_is_seen_only_and_told(net, heard):
     assert mixed["heard"].tolist() == [True, False]
     torch.testing.assert_close(mixed["metric_depth"][0], net(heard)["metric_depth"][0])
     torch.testing.assert_close(mixed["metric_depth"][1], seen["metric_depth"][1])
+
+
+def test_in_training_echoes_are_varied_and_in_use_they_are_not(heard):
+    model = open_gates(tiny(echo_dropout=0.0, echo_variation=True))
+    plain = open_gates(tiny(echo_dropout=0.0))
+    plain.load_state_dict(model.state_dict())
+    assert torch.equal(model(heard)["metric_depth"], plain(heard)["metric_depth"])
+    for network in (model, plain):
+        network.train()
+        for module in network.modules():  # of batch statistics the outputs would depend too
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+    assert torch.equal(plain(heard)["metric_depth"], plain(heard)["metric_depth"])
+    assert (model(heard)["metric_depth"] - model(heard)["metric_depth"]).abs().max() > 1e-4
 
 
 def test_in_training_echoes_are_dropped_and_in_use_they_are_not(heard):
@@ -392,6 +416,9 @@ def test_a_published_zoedepth_file_gives_encoder_and_head(tmp_path, heard):
         ({"fusion": "none"}, "without fusion it is avsnet_tiny_v"),
         ({"echo_dropout": 1.0}, "echo_dropout: found 1.0"),
         ({"input_size": (100, 100)}, "input_size"),
+        ({"most_trust": 0.0}, "most_trust: found 0.0, wanted above 0 to 1"),
+        ({"echo_variation": True, "audio": {"amplitude": "rms"}}, "echo_variation: needs audio of amplitude direct"),
+        ({"echo_variation": True, "audio": {"align_to": None}}, "echo_variation: needs audio.align_to"),
         ({"fuse_into": "eyes"}, "fuse_into: found 'eyes', wanted one of bins, decoder, scale"),
         ({"bins": {"colour": 1}}, "bins: no setting 'colour'"),
         ({"audio": {"loudness": 1}}, "audio: no setting 'loudness'"),

@@ -167,12 +167,13 @@ class ScaleFusion(Fusion):
     """One factor for all metres of a picture; arguments as of `Fusion`.
 
     ln factor = trust (heard - seen), where seen is the mean of ln depth by sight, and what was heard (ln metres) and
-    how far it is trusted (0 to 1) are read out of the fused bottleneck. The gate of a residual fusion is open from the
-    start: what is seen keeps a way of its own here.
+    how far it is trusted (0 to `most_trust`) are read out of the fused bottleneck. The gate of a residual fusion is
+    open from the start: what is seen keeps a way of its own here.
     """
 
-    def __init__(self, kind: str, channels: int, width: int, output: str = "residual") -> None:
+    def __init__(self, kind: str, channels: int, width: int, output: str = "residual", most_trust: float = 1.0) -> None:
         super().__init__(kind, channels, width, output)
+        self.most_trust = most_trust
         self.read_out = PixelMLP(channels, channels, 2)
         last: nn.Conv2d = self.read_out._net[2]  # type: ignore[assignment]
         with (
@@ -193,4 +194,4 @@ class ScaleFusion(Fusion):
         """
         heard, trust = self.read_out(self(x, echo)).mean(dim=(2, 3)).unbind(dim=1)
         seen = torch.log(depth.clamp_min(_NEAREST)).mean(dim=(1, 2, 3))
-        return torch.exp(torch.sigmoid(trust) * (heard - seen))
+        return torch.exp(self.most_trust * torch.sigmoid(trust) * (heard - seen))

@@ -19,6 +19,7 @@ from avsnet.audio.network_input import AudioSettings
 from avsnet.errors import EchoError, OptionError, SampleError
 from avsnet.models.avsnet.camera import in_canonical_metres, zoom_of
 from avsnet.models.avsnet.echo_encoder import EchoEncoder
+from avsnet.models.avsnet.echo_variation import varied
 from avsnet.models.avsnet.fusion import Fusion, ScaleFusion
 from avsnet.models.avsnet.names import avsnet_info, encoder_info
 from avsnet.models.contract import DepthModel
@@ -75,12 +76,17 @@ class AVSNet(
         echo_front: one of `avsnet.models.avsnet.echo_encoder.FRONTS`.
         echo_dropout: share of training echoes that are replaced by a learned nothing; above 0 the network also runs
             without sound.
+        echo_variation: whether training echoes vary in level, colour, decay and noise, see
+            `avsnet.models.avsnet.echo_variation`: what was learned from one simulator's sound then holds for others. It
+            needs audio with amplitude "direct", compression "log1p" and `align_to`.
         fusion_output: one of `avsnet.models.avsnet.fusion.OUTPUTS`.
         fuse_into: "bins": the fused bottleneck goes to the metric bins alone, and MiDaS stays visual, as the paper has
             it. "decoder": MiDaS's decoder starts from it too, so that every level hears; by its name, the tiny network
             is created so, as it is trained from scratch and keeps nothing of MiDaS. "scale": it sets one factor for all
             metres of a picture, between what is seen and what is heard, and none where nothing is; whatever sees may
             stay as it is, frozen.
+        most_trust: with `fuse_into` "scale" the most that an echo is trusted, above 0 to 1. Lowered after training,
+            foreign echoes do less harm, and true ones help less.
         audio: `AudioSettings` by name that differ from their defaults.
         canonical_camera: whether metres and ranges are divided by the camera's zoom before they are learned, see
             `avsnet.models.avsnet.camera`, so that one network serves every camera.
@@ -106,8 +112,10 @@ class AVSNet(
         echo_width: int | None = None,
         echo_front: str = "parida",
         echo_dropout: float = 0.1,
+        echo_variation: bool = False,
         fusion_output: str = "residual",
         fuse_into: str = "bins",
+        most_trust: float = 1.0,
         audio: dict[str, Any] | None = None,
         canonical_camera: bool = False,
     ) -> None:
@@ -116,6 +124,8 @@ class AVSNet(
             raise OptionError(f"fuse_into: found {fuse_into!r}, wanted one of {', '.join(PLACES)}")
         if not 0.0 <= echo_dropout < 1.0:
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
+        if not 0.0 < most_trust <= 1.0:
+            raise OptionError(f"most_trust: found {most_trust}, wanted above 0 to 1")
         base = encoder_info(encoder)
         self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
@@ -137,10 +147,14 @@ class AVSNet(
         if fusion != "none":
             width = echo_width or (64 if narrow else 512 if channels.bottleneck <= 256 else 256)
             self.audio = settings_by_name(AudioSettings, "audio", audio or {})
-            self.echo_dropout = echo_dropout
+            if echo_variation and (self.audio.amplitude, self.audio.compression) != ("direct", "log1p"):
+                raise OptionError("echo_variation: needs audio of amplitude direct and compression log1p")
+            if echo_variation and self.audio.align_to is None:
+                raise OptionError("echo_variation: needs audio.align_to, where the direct sound is")
+            self.echo_dropout, self.echo_variation = echo_dropout, echo_variation
             self.fuse_into = fuse_into
-            fused = ScaleFusion if fuse_into == "scale" else Fusion
-            self.fusion = fused(fusion, channels.bottleneck, width, fusion_output)
+            parts = (fusion, channels.bottleneck, width, fusion_output)
+            self.fusion = ScaleFusion(*parts, most_trust) if fuse_into == "scale" else Fusion(*parts)
             self.echo_encoder = EchoEncoder(width, echo_front, tokens=fusion == "tokens")
             if echo_dropout:
                 self.echo_encoder.null = nn.Parameter(torch.zeros(width))
@@ -228,8 +242,11 @@ class AVSNet(
                 f"row {row}: no echo in this recording (silent, no direct sound, or it ends within 10 ms of it); "
                 f"{self.info.name} was built without echo_dropout and cannot do without"
             )
+        origin = (self.audio.align_to or 0) / self.audio.hop_length
+        if self.training and self.echo_variation:
+            echo = varied(echo, self.audio.gain, origin, self.audio.hop_length / self.audio.sample_rate)
         if zoom is not None:
-            echo = in_canonical_metres(echo, zoom, (self.audio.align_to or 0) / self.audio.hop_length)
+            echo = in_canonical_metres(echo, zoom, origin)
         encoded = self.echo_encoder(echo.to(weight.dtype))
         if null is not None:
             kept = heard

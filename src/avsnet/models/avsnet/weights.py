@@ -23,7 +23,17 @@ from avsnet.models.midas.keys import load_midas_state
 from avsnet.models.registry import register_model
 from avsnet.weights import find_weights, load_strictly, read_state_dict, weights_hash
 
-_HEARING = ("fusion", "echo_width", "echo_front", "echo_dropout", "fusion_output", "fuse_into", "audio")
+_HEARING = (
+    "fusion",
+    "echo_width",
+    "echo_front",
+    "echo_dropout",
+    "echo_variation",
+    "fusion_output",
+    "fuse_into",
+    "most_trust",
+    "audio",
+)
 """Options of the parts that hear, of which the configuration of a network that only sees knows nothing."""
 
 
@@ -98,8 +108,10 @@ def _create(
     echo_width: int | None = None,
     echo_front: str | None = None,
     echo_dropout: float | None = None,
+    echo_variation: bool | None = None,
     fusion_output: str | None = None,
     fuse_into: str | None = None,
+    most_trust: float | None = None,
     audio: dict[str, Any] | None = None,
     canonical_camera: bool | None = None,
     imagenet: str | Path | None = None,
