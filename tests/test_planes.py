@@ -109,11 +109,14 @@ WALL = np.full((HEIGHT, WIDTH), 3.0)
     [
         (WALL, Foot.SEEN),
         (middle(WALL, 3.05), Foot.SEEN),  # within three tolerances: a picture on the wall
+        (middle(WALL, 3.0 * np.exp(0.055)), Foot.SEEN),
+        (middle(WALL, 3.0 * np.exp(0.065)), Foot.OPEN),
+        (middle(WALL, 3.0 * np.exp(-0.065)), Foot.HIDDEN),
         (middle(WALL, 2.0), Foot.HIDDEN),  # a box before the wall
         (middle(WALL, 7.0), Foot.OPEN),  # a doorway in it
         (middle(WALL, 0.0), Foot.OUTSIDE),  # unknown, as good as not in the picture
     ],
-    ids=["seen", "nearly", "hidden", "open", "unknown"],
+    ids=["seen", "nearly", "just", "just beyond", "just before", "hidden", "open", "unknown"],
 )
 def test_the_foot_of_a_wall_ahead_is_named_after_what_stands_there(depth, foot):
     plane, angle = nearest(find(depth, valid=depth > 0)[0], AHEAD)
@@ -244,3 +247,78 @@ def test_a_camera_that_sees_nearly_to_the_side_sees_the_foot_of_a_wall_there():
     depth = np.where(reach > 0.5, 1.0 / np.maximum(reach, 0.5), 0.0)
     plane, angle = nearest(find_planes(depth, depth > 0.0, matrix, TOLERANCE)[0], beside)
     assert angle < 0.01 and plane.foot is Foot.SEEN
+
+
+def test_a_plane_of_exactly_3_percent_is_taken():
+    depth = np.full((100, 100), 4.0)
+    depth[30:45, 60:80] = 2.0  # 300 pixels of 10 000
+    planes, left = find(depth)
+    assert [round(plane.distance, 3) for plane in planes] == [4.0, 2.0] and left == 0.0
+
+
+def test_a_map_too_rough_for_planes_tells_nothing_of_what_it_counts():
+    depth = inside(CORNER, DISTANCES) * np.linalg.norm(pixel_rays(camera(), HEIGHT, WIDTH), axis=-1)
+    assert counts_distance(depth, everywhere(depth), camera())
+    rough = np.ones(depth.shape)
+    rough[:20] = np.random.default_rng(0).uniform(2.0, 9.0, (20, WIDTH))
+    rays = np.linalg.norm(pixel_rays(camera(), HEIGHT, WIDTH), axis=-1)
+    bent, flat = (find(one, 0.01)[1] for one in (rough * depth, rough * depth / rays))
+    assert 0.1 < flat < bent - 0.12  # it looks like distances, but for what lies on no plane either way
+    assert not counts_distance(rough * depth, everywhere(depth), camera())
+
+
+@pytest.mark.parametrize(("size", "grid"), [((96, 128), 48 * 64), ((48, 1280), 24 * 64), ((769, 64), 193 * 64)])
+def test_a_map_is_thinned_to_64_columns_and_to_24_to_256_rows(size, grid):
+    depth = np.full(size, 3.0)
+    depth[0, 0] = 50.0
+    planes, left = find(depth)
+    assert len(planes) == 1 and left == pytest.approx(1.0 / grid)
+
+
+@pytest.mark.parametrize(("known", "found"), [(2, 0), (3, 1)])
+def test_a_square_proposes_a_plane_if_six_tenths_of_it_are_known(known, found):
+    rows, columns = np.indices((8, 8))  # only squares of 5 fit in
+    valid = (rows + 2 * columns) % 5 < known  # as many of every five
+    assert len(find(np.full((8, 8), 3.0), valid=valid)[0]) == found
+
+
+def test_five_pixels_each_way_are_enough_for_a_plane():
+    assert len(find(np.full((5, 5), 3.0))[0]) == 1 and not find(np.full((5, 4), 3.0))[0]
+
+
+@pytest.mark.parametrize(("column", "row", "foot"), [(0, 0, "SEEN"), (-1, 0, "OUTSIDE"), (0, -1, "OUTSIDE")])
+def test_the_first_pixel_of_a_picture_may_be_a_foot(column, row, foot):
+    matrix = np.array([[50.0, 0.0, column], [0.0, 50.0, row], [0.0, 0.0, 1.0]])
+    planes, _ = find_planes(np.full((40, 60), 3.0), np.ones((40, 60), bool), matrix, TOLERANCE)
+    assert [plane.foot for plane in planes] == [Foot[foot]]
+
+
+def slow_spread(depth, valid):
+    """Of a wall straight ahead at 3 m: the standard deviation of its distance if each sixth errs by 1, by loops."""
+    scatter, cells, count = np.zeros((3, 3)), set(), 0
+    rays = pixel_rays(camera(), HEIGHT, WIDTH)
+    for row in range(0, HEIGHT, 2):
+        for column in range(0, WIDTH, 2):
+            if valid[row, column]:
+                point = depth[row, column] * rays[row, column]
+                scatter += np.outer(point, point)
+                cells.add((int(6 * row / HEIGHT), int(6 * column / WIDTH)))
+                count += 1
+    m = AHEAD / 3.0
+    return np.sqrt(m @ np.linalg.inv(scatter / count) @ m / len(cells)) / (m @ m)
+
+
+@pytest.mark.parametrize("part", [np.s_[:, :], np.s_[:, :44], np.s_[20:70, 30:]])
+def test_the_spread_is_that_of_a_fit_whose_sixths_err_alone(part):
+    valid = np.zeros(WALL.shape, bool)
+    valid[part] = True
+    (plane,), _ = find(WALL, valid=valid)
+    assert plane.spread == pytest.approx(slow_spread(WALL, valid), rel=1e-4)
+
+
+def test_neither_a_narrow_view_nor_noise_is_taken_for_distances():
+    narrow = intrinsics_from_fov(WIDTH, HEIGHT, 8.0)
+    assert not counts_distance(WALL, everywhere(WALL), narrow)
+    distances = inside(CORNER, DISTANCES) * np.linalg.norm(pixel_rays(camera(), HEIGHT, WIDTH), axis=-1)
+    noisy = distances * np.exp(0.03 * np.random.default_rng(0).normal(size=distances.shape))
+    assert not counts_distance(noisy, everywhere(noisy), camera())

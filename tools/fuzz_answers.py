@@ -26,7 +26,7 @@ def seeds(folder: Path) -> None:
     """Whole files beside those of the readers: what is typed on the page, and bytes that choose frames."""
     for number, scale_from in enumerate(("auto", "ear", "ranging", "known:3,4,2.5", "none")):
         camera = ("from the picture's file, or assumed", "webcam or laptop")[number % 2]
-        lines = zip(TYPED, (MODEL, scale_from, camera, number * 20.0, 0.5, 0.25), strict=True)
+        lines = zip(TYPED, (MODEL, scale_from, camera, number * 20.0, 12, 7.5), strict=True)
         (folder / f"typed{number}.txt").write_text("\n".join(f"{name}={value}" for name, value in lines))
     for number in range(12):
         (folder / f"stream{number}.bin").write_bytes(np.random.default_rng(number).bytes(1600))
@@ -50,9 +50,8 @@ def typed(path: Path) -> None:
         name, _, text = line.partition("=")
         if name in TYPED:
             found[name] = _value(text)
-    numbers = (found.pop("across"), found.pop("down"))
-    place = tuple(float(one) if isinstance(one, int | float) and abs(one) < 1e300 else math.nan for one in numbers)
-    _answer(str(folder / "picture.png"), str(folder / "sound.wav"), found, place)
+    click = [found.pop("across"), found.pop("down")]
+    _answer(str(folder / "picture.png"), str(folder / "sound.wav"), found, click)
 
 
 def _value(text: str) -> Any:
@@ -62,8 +61,8 @@ def _value(text: str) -> Any:
         return text
 
 
-def _answer(picture: str, echo: str, given: dict[str, Any], place: tuple[float, ...] = (0.5, 0.5)) -> None:
-    from avsnet.app.answers import Choices, answer, reading
+def _answer(picture: str, echo: str, given: dict[str, Any], click: Any = (12, 7)) -> None:
+    from avsnet.app.answers import Choices, answer, clicked
 
     with tempfile.TemporaryDirectory() as name:
         found = answer(picture, echo, Choices(**{"model": MODEL} | given), Path(name))
@@ -72,7 +71,7 @@ def _answer(picture: str, echo: str, given: dict[str, Any], place: tuple[float, 
         assert math.isfinite(low) and math.isfinite(high) and low <= high, "no limits of colours"
         assert all(path.stat().st_size for path in (found.picture, *found.files)), "an empty file"
         assert found.summary and found.words and "<iframe" in found.cloud, "nothing is shown"
-        assert reading(found.prediction, place).startswith("**"), "no reading"
+        assert clicked(found.prediction, click).startswith("**"), "no reading"
 
 
 def check(prediction: Any, size: tuple[int, int] | None = None) -> None:

@@ -19,7 +19,8 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
 
     from avsnet.audio.chirp import sweep
     from avsnet.audio.rig import Rig
-    from avsnet.train.config import TrainConfig, write_config
+    from avsnet.train.config import TrainConfig
+    from avsnet.train.config_file import write_config
     from avsnet.weights import PACKAGED
 
     random_ = np.random.default_rng(0)
@@ -143,7 +144,7 @@ def _table(path):
 
 
 def _config(path):
-    from avsnet.train.config import read_config
+    from avsnet.train.config_file import read_config
 
     read_config(path)
 

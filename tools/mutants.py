@@ -13,13 +13,15 @@ import importlib.abc
 import importlib.util
 import os
 import random
+import resource
 import signal
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 120  # for the tests of one mutant; one that hangs is noticed
+SECONDS = 120  # of computing, for the tests of one mutant; one that hangs is noticed
+PATIENCE = 20  # times as long by the clock: on a busy machine a mutant that waits its turn hangs no more than others
 
 TARGETS = {
     "scale/rules.py": ["tests/scale/test_rules.py"],
@@ -142,6 +144,7 @@ def is_noticed(file: str, code: str, tests: list[str]) -> bool:
         import pytest
 
         os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         name = f"avsnet.{file.removesuffix('.py').replace('/', '.')}"
         sys.meta_path.insert(0, _Changed(name, code, ROOT / "src" / "avsnet" / file))
         quiet = os.open(os.devnull, os.O_WRONLY)
@@ -149,7 +152,7 @@ def is_noticed(file: str, code: str, tests: list[str]) -> bool:
         os.dup2(quiet, 2)
         options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
         os._exit(int(pytest.main([*options, *(str(ROOT / test) for test in tests)])))
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + PATIENCE * SECONDS
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

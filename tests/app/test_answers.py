@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from avsnet.app.answers import CAMERAS, KEPT, Choices, answer, fresh_folder, reading, room
+from avsnet.app.answers import CAMERAS, KEPT, WIDEST, Choices, answer, clicked, fresh_folder, reading, room
 from avsnet.errors import AudioError, CalibrationError, ImageError, OptionError
 from avsnet.io.pictures import picture_size
 from avsnet.predict import predict
@@ -79,13 +79,38 @@ def test_what_the_fields_do_not_offer_is_refused_in_one_line(made, tmp_path, typ
         answer(str(made[0]), None, Choices(**typed), tmp_path)
 
 
-def test_a_click_outside_is_read_at_the_border_and_one_nowhere_is_refused():
-    depth = np.arange(1.0, 13.0).reshape(3, 4)
+def ramp(height, width):
+    depth = np.arange(1.0, 1.0 + height * width).reshape(height, width)
     size = {"valid": depth > 0.0, "intrinsics": np.eye(3)}
-    prediction = Prediction(depth, "metric_depth", 1.0, 0.0, **size, **dict.fromkeys(NAMES, "a"))
+    return Prediction(depth, "metric_depth", 1.0, 0.0, **size, **dict.fromkeys(NAMES, "a"))
+
+
+def test_a_click_outside_is_read_at_the_border_and_one_nowhere_is_refused():
+    prediction = ramp(3, 4)
     assert "pixel 0, 0" in reading(prediction, (-0.9, -1e30)) and "pixel 3, 2" in reading(prediction, (1e30, 1.0))
     with pytest.raises(OptionError, match="place"):
         reading(prediction, (0.5, float("nan")))
+
+
+def test_a_click_is_a_pixel_of_the_picture_that_is_shown():
+    assert "at pixel 2, 1;" in clicked(ramp(3, 4), [2, 1])
+    wide = ramp(2, 2 * WIDEST)  # shown half as large
+    assert "at pixel 21, 1" in clicked(wide, (10, 0)) and f"at pixel {2 * WIDEST - 1}, 0" in clicked(wide, (1e8, -5))
+
+
+NOWHERE = [None, 7, "ab", [], [1], [1, 2, 3], [1, None], ["1", 2], {"a": 1, "b": 2}]
+NOWHERE += [[float("nan"), 1], [1, float("inf")], [10**400, 1], [[1], [2]]]
+
+
+@pytest.mark.parametrize("place", NOWHERE, ids=[f"{place!r:.20}" for place in NOWHERE])
+def test_a_click_that_is_no_pixel_is_a_message_on_the_page(place):
+    gradio = pytest.importorskip("gradio", reason="the page needs avsnet[app]")
+    from avsnet.app.page import _read
+
+    event = gradio.SelectData(None, {"index": place, "value": None})
+    with pytest.raises(gradio.Error, match="click at") as shown:
+        _read(ramp(3, 4), event)
+    assert "\n" not in shown.value.message and len(shown.value.message) < 200
 
 
 def test_files_of_old_answers_go_with_the_next_one():

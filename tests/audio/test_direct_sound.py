@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
-from avsnet.audio.direct_sound import align_direct, direct_sound, direct_sounds, shifted
+from avsnet.audio.direct_sound import align_direct, direct_sound, direct_sounds, first_strong, shifted
 from avsnet.errors import EchoError
 from places import SHARED
 
@@ -88,3 +88,37 @@ def test_alignment_moves_the_last_sample_as_well():
     start = direct_sound(waveform)
     assert align_direct(waveform, start + 10, samples=2010)[0, -1] == 0.125
     assert align_direct(waveform, start - 10)[0, -11] == 0.125
+
+
+def peaks(**at):
+    """What a matched filter might give: 1 everywhere but at some samples, `s100=8.1` for instance."""
+    filtered = np.ones((2, 400))
+    for sample, value in at.items():
+        filtered[:, int(sample[1:])] = value
+    return filtered
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+class TestFirstStrong:
+    def test_a_peak_counts_from_8_times_the_median(self, library):
+        assert first_strong(library(peaks(s100=8.1)))[2] and not first_strong(library(peaks(s100=7.9)))[2]
+
+    def test_what_is_strong_is_four_tenths_of_the_highest_peak(self, library):
+        for value, start in ((41.0, 100), (39.0, 300)):
+            assert int(first_strong(library(peaks(s100=value, s300=100.0)))[0]) == start
+
+    def test_its_peak_lies_within_half_a_millisecond(self, library):
+        rate = 37_800  # 18.9 samples, which are 19
+        for sample, start in ((118, 118), (119, 100)):
+            index, amplitude, _ = first_strong(library(peaks(s100=50.0, **{f"s{sample}": 100.0})), rate)
+            assert (int(index), float(amplitude)) == (start, 100.0 if start == sample else 50.0)
+
+    def test_where_half_a_millisecond_is_less_than_a_sample_it_is_the_first_strong_one(self, library):
+        assert int(first_strong(library(peaks(s100=50.0, s101=100.0)), 800)[0]) == 100
+
+    def test_the_ears_energies_are_added(self, library):
+        filtered = peaks()
+        filtered[0, 100], filtered[1, 300] = 30.0, 40.0
+        filtered[:, 200] = 35.0
+        index, amplitude, _ = first_strong(library(filtered))
+        assert int(index) == 100 and float(amplitude) == pytest.approx((901.0 / 2) ** 0.5)

@@ -49,3 +49,9 @@ def test_what_is_no_sample_or_would_be_cut_off_is_refused(options, name):
 def test_one_sample_is_a_recording_and_sample_0_a_place():
     assert RangeAxis(1, None).place(np.ones((2, 5))).shape == (2, 1)
     assert RangeAxis(2, 0).place(np.arange(10.0).reshape(2, 5), 3).tolist() == [[3.0, 4.0], [8.0, 9.0]]
+
+
+def test_the_direct_sound_may_stand_at_the_last_sample_and_no_later():
+    assert RangeAxis(100, 99).align == 99
+    with pytest.raises(OptionError, match="the direct sound at sample 100 is cut off by samples = 100"):
+        RangeAxis(100, 100)

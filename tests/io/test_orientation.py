@@ -133,10 +133,15 @@ def test_a_capture_of_the_sensor_gives_one_upright_sample(tmp_path, orientation)
 def test_a_file_without_a_tag_a_silly_tag_and_no_picture_count_as_upright(tmp_path):
     Image.fromarray(scene()).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("prose")
-    silly = saved(tmp_path / "c.png", scene(), 9)
-    assert [exif_orientation(path) for path in (tmp_path / "a.png", tmp_path / "b.png", tmp_path / "none", silly)] == [
-        1
-    ] * 4
+    silly = [saved(tmp_path / f"{number}.png", scene(), number) for number in (0, 9)]
+    for path in (tmp_path / "a.png", tmp_path / "b.png", tmp_path / "none", *silly):
+        assert exif_orientation(path) == 1
+
+
+@pytest.mark.parametrize(("width", "fits"), [(756, True), (764, True), (748, False), (772, False)])
+def test_a_map_fits_the_upright_picture_if_its_aspect_ratio_is_within_a_hundredth(width, fits):
+    assert is_upright((1000, width), 6, (400, 304)) is fits  # 760 would be equal; 752.4 and 767.6 the ends
+    assert not is_upright((1000, width), 3, (400, 304))
 
 
 def test_where_turning_keeps_the_aspect_ratio_a_map_counts_as_stored():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from avsnet.models import create_model
-from avsnet.train.config import read_config
+from avsnet.train.config_file import read_config
 from places import ROOT
 
 CONFIGS = ROOT / "configs"

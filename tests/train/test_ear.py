@@ -10,7 +10,7 @@ from PIL import Image
 
 from avsnet.errors import DataError, OptionError, TrainingError
 from avsnet.scale.ear_network import LOG_MEDIANS, EarNetwork
-from avsnet.train.config import read_config
+from avsnet.train.config_file import read_config
 from avsnet.train.ear import calibrate, narrow
 from avsnet.train.ear_data import origins, rarity
 from avsnet.train.ear_distortion import DepthMap, cropped, distorted

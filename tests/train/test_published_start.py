@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avsnet.models import create_model
-from avsnet.train.config import read_config
+from avsnet.train.config_file import read_config
 from avsnet.train.run import train
 from avsnet.weights import read_state_dict
 from places import GOLDEN, ROOT

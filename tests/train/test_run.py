@@ -18,7 +18,8 @@ from avsnet.cli import main
 from avsnet.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from avsnet.models import ModelInfo, create_model, register_model, registry
 from avsnet.train.callbacks import Table
-from avsnet.train.config import DataConfig, ModelConfig, OptimiserConfig, TrainConfig, write_config
+from avsnet.train.config import DataConfig, ModelConfig, OptimiserConfig, TrainConfig
+from avsnet.train.config_file import write_config
 from avsnet.train.run import train
 
 

@@ -54,6 +54,7 @@ KEPT = 600.0
 """Seconds for which files of an answer are kept."""
 
 _ONE_AT_A_TIME = threading.Lock()
+_FARTHEST_CLICK = 1e9  # pixels: beyond, a whole number need not fit into a float
 _ROOM_SIZE = (384, 512)  # pixels of a made room
 _FIRST_ROOM = 200_000  # seed: no training uses it
 
@@ -188,6 +189,26 @@ def reading(prediction: Prediction, share: tuple[float, float]) -> str:
         return f"**{depth:.2f} m** {at}; no interval, as nothing has measured this scale"
     low, high = (depth * side / prediction.factor for side in prediction.posterior.interval(0.9))
     return f"**{depth:.2f} m** {at}; the scale puts it between {low:.2f} and {high:.2f} m with 90 % probability"
+
+
+def clicked(prediction: Prediction, place: object) -> str:
+    """The depth where the depth picture was clicked, in words.
+
+    Args:
+        prediction: whose depth is asked for.
+        place: column and row in pixels of the picture that is shown, which is `WIDEST` pixels wide at most; of any
+            type, as whoever calls the page's address may send anything.
+
+    Raises:
+        OptionError: a place that is not two numbers of pixels.
+    """
+    numbers = tuple(place) if isinstance(place, list | tuple) else ()
+    if len(numbers) != 2 or not all(isinstance(one, int | float) and abs(one) < _FARTHEST_CLICK for one in numbers):
+        raise OptionError(f"click at {place!r:.80}: give column and row of a pixel, such as [20, 10]")
+    height, width = prediction.depth.shape
+    shown = min(1.0, WIDEST / width)
+    column, row = ((one + 0.5) / shown for one in numbers)
+    return reading(prediction, (column / width, row / height))
 
 
 def room(seed: int, folder: Path | None = None) -> tuple[Path, Path, Path, Path]:

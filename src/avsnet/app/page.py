@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
-from avsnet.app.answers import CAMERAS, MODELS, SCALES, WIDEST, Answer, Choices, answer, reading, room
+from avsnet.app.answers import CAMERAS, MODELS, SCALES, Answer, Choices, answer, clicked, room
 from avsnet.errors import AvsnetError, one_line
 from avsnet.prediction import Prediction
 from avsnet.viz import COLOUR_MAP
@@ -105,10 +107,8 @@ def _fields() -> dict[str, Any]:
 def _found(picture: str | None, echo: str | None, *values: Any) -> tuple[Any, ...]:
     model, scale_from, camera, fov, camera_file, rig_file = values
     choices = Choices(model, scale_from or SCALES[0], camera, fov or None, camera_file, rig_file)
-    try:
+    with _said_in_words():
         found = answer(picture, echo, choices)
-    except AvsnetError as error:
-        raise gr.Error(one_line(error), print_exception=False, title="That does not work yet") from None
     return (
         found.prediction,
         str(found.picture),
@@ -130,9 +130,17 @@ def _room() -> tuple[str, ...]:
 def _read(prediction: Prediction | None, event: gr.SelectData) -> str:
     if prediction is None:
         return _CLICK
-    height, width = prediction.depth.shape
-    shown = min(1.0, WIDEST / width)
-    return reading(prediction, ((event.index[0] + 0.5) / (width * shown), (event.index[1] + 0.5) / (height * shown)))
+    with _said_in_words():
+        return clicked(prediction, event.index)
+
+
+@contextmanager
+def _said_in_words() -> Iterator[None]:
+    """An error of ours is a message on the page."""
+    try:
+        yield
+    except AvsnetError as error:
+        raise gr.Error(one_line(error), print_exception=False, title="That does not work yet") from None
 
 
 def _colour_bar(found: Answer) -> str:

@@ -22,7 +22,7 @@ def train(words: Sequence[str]) -> int:
     Args:
         words: the file, then flags in place of its lines, such as --data.batch-size 8.
     """
-    from avsnet.train.config import config_parser, read_config
+    from avsnet.train.config_file import config_parser, read_config
 
     if not words or {"-h", "--help"} & set(words):
         print(f"{_as_written(config_parser().format_help()).rstrip()}\n\n{_EXAMPLE}")

@@ -126,4 +126,3 @@ def _check_directory(file: BinaryIO) -> None:
     length = _END.unpack_from(tail, at)[5]
     if length > _LONGEST_DIRECTORY:
         raise ValueError(f"an archive with {length} bytes of table of contents is none of arrays")
-    file.seek(0)

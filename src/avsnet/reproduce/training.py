@@ -47,7 +47,7 @@ def train_missing(wanted: dict[str, Path], weights: Path, v2: Path | None, left_
         OptionError: weights that are to do without locations, and none are named.
         AvsnetError: what `avsnet.train` raises.
     """
-    from avsnet.train.config import read_config
+    from avsnet.train.config_file import read_config
     from avsnet.train.run import train
 
     blind = [name for name in wanted if name.endswith("_left_out")]

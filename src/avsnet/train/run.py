@@ -18,7 +18,8 @@ from avsnet.errors import MissingExtraError, ModelError, TrainingError, one_line
 from avsnet.io.whole_files import WRITE_ERRORS, cannot_write, sync
 from avsnet.train.card import environment, model_card
 from avsnet.train.checkpoint import check_checkpoint
-from avsnet.train.config import TrainConfig, read_config, write_config
+from avsnet.train.config import TrainConfig
+from avsnet.train.config_file import read_config, write_config
 
 if TYPE_CHECKING:  # Lightning is an extra
     from lightning import Trainer

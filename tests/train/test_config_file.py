@@ -4,7 +4,8 @@ from dataclasses import asdict
 import pytest
 
 from avsnet.errors import OptionError
-from avsnet.train.config import DataConfig, ModelConfig, TrainConfig, read_config, write_config
+from avsnet.train.config import DataConfig, ModelConfig, TrainConfig
+from avsnet.train.config_file import read_config, write_config
 
 
 @pytest.fixture
