@@ -104,6 +104,13 @@ def aide_of_intervals(errors_v: list[np.ndarray], errors_av: list[np.ndarray]) -
         return Aide(sums / images, sums / len(gains), images, len(gains))
 
 
+def mean_aide(runs: list[Aide]) -> Aide:
+    """The mean of AIDE of the same images by several training runs, one at least."""
+    first = runs[0]
+    mean, over_all = (np.mean([getattr(run, name) for run in runs], axis=0) for name in ("mean", "mean_over_all"))
+    return Aide(mean, over_all, first.images, first.total)
+
+
 def gap_closed(visual: float, audio_visual: float, oracle: float) -> float:
     """Share of the way from the visual-only score to the oracle's that the echo goes.
 

@@ -11,10 +11,11 @@ from PIL import Image
 
 from avsnet.errors import OptionError
 from avsnet.evaluation.instances import Cases
-from avsnet.evaluation.trials import System
+from avsnet.evaluation.trials import System, Trial
 from avsnet.reproduce.paper import TABLE_1, TABLE_2
 from avsnet.reproduce.run import reproduce
-from avsnet.reproduce.table_rows import Cast, plan
+from avsnet.reproduce.table_rows import Cast, Line, plan
+from avsnet.reproduce.tables import Gain, Results, _means
 from places import SHARED
 
 
@@ -166,17 +167,50 @@ def test_the_report_begins_with_three_numbers_and_one_example(done):
     assert "overflow-x" not in page
 
 
-def test_the_weights_of_further_seeds_show_their_spread(paper_models, rooms, tmp_path):
-    weights = tmp_path / "weights"
+@pytest.fixture(scope="module")
+def seeds(paper_models, rooms, tmp_path_factory):
+    """A run with three trainings of V, which take rooms for 4, 5 and 6 m, and of AV, which are never wrong."""
+    folder = tmp_path_factory.mktemp("seeds")
+    weights = folder / "weights"
     shutil.copytree(paper_models, weights)
-    for seed in (1, 2):
+    for seed, metres in ((1, "5"), (2, "6")):
         (weights / f"toy_av_seed{seed}").write_text("weights")
-    reproduce(
-        {"V1": Cases(rooms(7), "offices", 12.0)}, Cast("toy_av", "toy_v", weights), tmp_path / "out", title="Toys"
-    )
-    table = {(row["block"], row["input or scaling"]): row for row in rows_of(tmp_path / "out" / "table1.csv")}
-    assert table["V2 -> V1", "AV"]["Abs Rel over seeds"] == "0.000…0.000 of 3"
-    assert table["V2 -> V1", "V"]["Abs Rel over seeds"] == "-"
+        (weights / f"toy_v_seed{seed}").write_text(metres)
+    cast = Cast("toy_av", "toy_v", weights)
+    reproduce({"V1": Cases(rooms(7), "offices", 12.0)}, cast, folder / "out", title="Toys")
+    return folder / "out"
+
+
+def by_metres(metres):
+    return np.mean([abs(metres - d) / d for d in (1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5)])
+
+
+def test_the_weights_of_further_seeds_show_their_mean_and_spread(seeds):
+    table = {(row["block"], row["input or scaling"]): row for row in rows_of(seeds / "table1.csv")}
+    assert table["V2 -> V1", "AV"]["Abs Rel over seeds"] == "0.000 (0.000…0.000 of 3)"
+    errors = sorted(by_metres(metres) for metres in (4, 5, 6))
+    wanted = f"{np.mean(errors):.3f} ({errors[0]:.3f}…{errors[2]:.3f} of 3)"
+    assert table["V2 -> V1", "V"]["Abs Rel over seeds"] == wanted
+    third = {(row["block"], row["input or scaling"]): row for row in rows_of(seeds / "table3.csv")}
+    # By the true median every training of a flat toy is right, and silence is asked of the first alone.
+    assert third["V2 -> V1", "scaled by the truth (oracle)"]["Abs Rel over seeds"] == "0.000 (0.000…0.000 of 3)"
+    assert third["V2 -> V1", "silence"]["Abs Rel over seeds"] == "-"
+
+
+def test_what_the_echo_gains_is_also_told_of_the_mean_over_trainings(seeds):
+    gains = {row["model"]: row for row in rows_of(seeds / "gap.csv") if row["metric"] == "Abs Rel"}
+    errors = [by_metres(metres) for metres in (4, 5, 6)]
+    first, mean = gains["AVS-Net, V2 -> V1"], gains["AVS-Net, V2 -> V1, mean of 3 training runs"]
+    assert (first["V"], mean["V"]) == (f"{errors[0]:.3f}", f"{np.mean(errors):.3f}")
+    assert mean["AV - V"] == f"{-np.mean(errors):+.3f}" and mean["of the gap"] == "100%"
+    assert first["AV - V over seeds"] == "-"
+    assert mean["AV - V over seeds"] == f"{-max(errors):+.3f}…{-min(errors):+.3f}"
+    assert gains["Monodepth2, mean of 3 training runs"]["V"] == f"{np.mean(errors):.3f}"
+
+
+def test_a_run_of_one_training_has_no_columns_of_seeds(done):
+    _, out = done
+    assert not any("seeds" in column for name in ("table1", "gap") for column in rows_of(out / f"{name}.csv")[0])
 
 
 def test_shards_merged_give_the_tables_of_one_run(done, cast, rooms, tmp_path):
@@ -208,3 +242,15 @@ def test_the_papers_numbers_are_those_of_its_page():
         if len(cells) == 7 and all(re.fullmatch(r"-|\d\.\d{3}", cell) for cell in cells):
             printed.append(tuple(None if cell == "-" else float(cell) for cell in cells))
     assert printed == [*TABLE_1.values(), *TABLE_2.values()]
+
+
+def test_a_gain_is_of_the_images_that_all_its_rows_have():
+    names = {"V": (1.0, 3.0), "AV": (0.5,), "oracle": (0.25, 9.0)}
+    rows = [
+        {"system": name, "scaling": "none", "id": f"{place}", "group": f"{place}", "subset": "", "abs_rel": f"{value}"}
+        for name, values in names.items()
+        for place, value in enumerate(values)
+    ]
+    v, av, best = (Line(1, "b", name, "", "V1", Trial(System(name))) for name in names)
+    found = _means(Gain("net", v, av, best), "abs_rel", Results({"V1": rows}))
+    assert found == [1.0, 0.5, 0.25]

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,13 +86,15 @@ class Listener(torch.nn.Module):
 
 
 class Blind(torch.nn.Module):
-    """Knows the shape, and takes every room for 4 m."""
+    """Knows the shape, and takes every room for 4 m, or for as many as its file of weights says."""
 
     def __init__(self, weights=None):
         super().__init__()
+        text = Path(weights).read_text() if weights and Path(weights).is_file() else "weights"
+        self.metres = 4.0 if text == "weights" else float(text)
 
     def forward(self, batch):
-        return {"metric_depth": batch["image"][:, :1] * 4.0}
+        return {"metric_depth": batch["image"][:, :1] * self.metres}
 
 
 class Open(torch.nn.Module):

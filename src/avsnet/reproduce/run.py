@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avsnet.analysis import Aide
+from avsnet.analysis import Aide, mean_aide
 from avsnet.canvas import Figure
 from avsnet.errors import OptionError
 from avsnet.evaluation.instances import Cases
@@ -197,16 +197,22 @@ def _figures(
     for data, instances in cases.items():
         here = [gain for gain in gains if gain.visual.data == data]
         curves: dict[str, Aide] = {}
+        spread: dict[str, list[Aide]] = {}
         for gain in here:
             curve = aide_of_lines(scores[data].intervals, gain.visual, gain.full)
-            if curve is not None:
+            each = [aide_of_lines(scores[data].intervals, run.visual, run.full) for run in gain.runs]
+            known = [run for run in each if run is not None]
+            if known and len(known) == len(each):
+                spread[gain.over_runs.name] = known
+                curves[gain.over_runs.name] = mean_aide(known)
+            elif curve is not None:
                 curves[gain.name] = curve
         if curves:
             caption = (
                 f"Figure 3 on {data}: averaged improvement over depth intervals (AIDE), the mean over images of the "
                 "difference of absolute errors without and with the echo; below, how many images reach that depth."
-            )
-            figures[f"figure3_{data.lower()}"] = aide_figure(curves, instances.cap), caption
+            ) + " Bands: from the least to the greatest of the training runs." * bool(spread)
+            figures[f"figure3_{data.lower()}"] = aide_figure(curves, instances.cap, runs=spread), caption
         bent = _finer_curves([line for line in lines if line.data == data], scores[data].intervals)
         if bent:
             caption = (

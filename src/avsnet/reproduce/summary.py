@@ -10,7 +10,7 @@ import numpy as np
 from avsnet.analysis import gap_closed
 from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.run import maps_in_metres
-from avsnet.reproduce.figures import paint
+from avsnet.reproduce.figures import paint_depth
 from avsnet.reproduce.report import Summary, Tile, png_of_pixels
 from avsnet.reproduce.tables import Gain, Results
 
@@ -74,13 +74,14 @@ def _tiles(gain: Gain, results: Results, cases: dict[str, Cases], out: Path) -> 
     if len(maps) < len(trials) or not case.valid.any():
         return ()
     near, far = (float(end) for end in np.percentile(case.depth[case.valid], (1.0, 99.0)))
+    truth = paint_depth(case.depth, case.valid, near, far)
     tiles = [
         Tile("What the camera sees", _small(case.picture)),
-        Tile(f"True depth: bright is {near:.1f} m, dark {far:.1f} m", _small(paint(case.depth, case.valid, near, far))),
+        Tile(f"True depth: bright is {near:.1f} m, dark {far:.1f} m", _small(truth)),
     ]
     for told, trial in zip(("Picture alone", "Picture and echo"), trials, strict=True):
         error = float(np.mean(np.abs(maps[trial] - case.depth)[case.valid]))
-        tiles.append(Tile(f"{told}: {error:.2f} m off", _small(paint(maps[trial], maps[trial] > 0, near, far))))
+        tiles.append(Tile(f"{told}: {error:.2f} m off", _small(paint_depth(maps[trial], maps[trial] > 0, near, far))))
     return tuple(tiles)
 
 

@@ -37,6 +37,7 @@ AUTO = "auto"
 
 AUTO_CONTROL = f"{AUTO}, {CONTROL}"
 
+_OVER_SEEDS = ("Baseline", "Proposed", CONTROL)  # rows of Table 2 that are run with every training run's metres
 _WEIGHT_FILES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 _OWN = Scaling()  # a model's own metres
 _TAGS = {
@@ -62,6 +63,7 @@ class Line:
         subset: of the images that count; "all".
         family: of Table 2.
         seeds: the same with weights of further training runs.
+        over_runs: whether its scores are, image by image, the means over all training runs, and not those of the first.
     """
 
     table: int
@@ -75,11 +77,13 @@ class Line:
     subset: str = "all"
     family: str = ""
     seeds: tuple[Trial, ...] = ()
+    over_runs: bool = False
 
     @property
     def runs(self) -> list[Line]:
         """The line by itself with the weights of each training run."""
-        return [replace(self, trial=trial, seeds=()) for trial in (self.trial, *self.seeds) if trial is not None]
+        trials = [trial for trial in (self.trial, *self.seeds) if trial is not None]
+        return [replace(self, trial=trial, seeds=(), over_runs=False) for trial in trials]
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,11 @@ class Cast:
             return f"not run: needs weights {wanted} in --weights; see docs/reproduce.md for their training"
         return f"not run: {fetch(model_info(name))}"
 
-    def runs(self, name: str, echo: str = "true") -> list[System]:
-        """The same system with weights of further training runs, `<name>_seed<N>` in the folder."""
+    def runs(self, name: str, echo: str = "true", tag: str = "") -> list[System]:
+        """The same system with weights of further training runs, `<name>_seed<N>` or `<name>_<tag>_seed<N>` there."""
         if self.weights is None:
             return []
-        found = sorted(self.weights.glob(f"{name}_seed[0-9]*"))
+        found = sorted(self.weights.glob(f"{name}{tag and '_'}{tag}_seed[0-9]*"))
         return [System(name, str(path), echo) for path in found]
 
 
@@ -220,7 +224,11 @@ def _scaled(cast: Cast, family: str, method: str, system: System | str, output: 
             lines.append(replace(line, missing=metres))
         else:
             scaling = Scaling(name, metres, echo if name == "auto" else "true", ear=variant == FINER_HEARD)
-            lines.append(_cast(line, system, scaling))
+            line = _cast(line, system, scaling)
+            if line.trial and variant in _OVER_SEEDS:
+                runs = cast.runs(reference, echo)
+                line = replace(line, seeds=tuple(Trial(line.trial.system, replace(scaling, reference=r)) for r in runs))
+            lines.append(line)
     return lines
 
 
@@ -239,15 +247,27 @@ def _table_3(cast: Cast) -> list[Line]:
             ("AVS-Net V", "scaled by the truth (oracle)", cast.system(cast.v), Scaling("oracle_median")),
             ("BatVision U-Net", "echo alone", cast.system("batvision_unet_256"), _OWN),
         ]
-        lines += [_cast(Line(3, block, name, heard, tested, None), *rest) for name, heard, *rest in rows]  # type: ignore[arg-type]
+        for method, heard, system, scaling in rows:
+            lines.append(_with_runs(cast, _cast(Line(3, block, method, heard, tested, None), system, scaling)))
         for group in ("ambiguous", "cued") if cast.grouped else ():
             for heard, name in (("V", cast.v), ("AV", cast.av)):
                 line = Line(3, f"{block}, {group} rooms", "AVS-Net", heard, tested, None, subset=group)
-                lines.append(_cast(line, cast.system(name)))
+                lines.append(_with_runs(cast, _cast(line, cast.system(name))))
     for heard, name in (("V", cast.v), ("AV", cast.av)):
         line = Line(3, "V2, locations left out in training", "AVS-Net", heard, LEFT_OUT, None)
         lines.append(_cast(line, cast.system(name, tag="left_out")))
     return lines
+
+
+def _with_runs(cast: Cast, line: Line) -> Line:
+    """A row of AVS-Net with its further training runs, where the question is what the echo, or a true scale, gives."""
+    if line.trial is None or not line.method.startswith("AVS-Net"):
+        return line
+    system, scaling = line.trial.system, line.trial.scaling
+    if system.echo not in ("true", "shuffled") or scaling.rule not in ("none", "oracle_median"):
+        return line
+    tag = next((tag for tag, what in _TAGS.items() if what == line.variant), "")
+    return replace(line, seeds=tuple(Trial(run, scaling) for run in cast.runs(system.name, system.echo, tag)))
 
 
 def _cast(line: Line, system: System | str, scaling: Scaling = _OWN) -> Line:

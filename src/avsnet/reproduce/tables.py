@@ -6,7 +6,7 @@ In the paper the best of each block is bold and the best of a whole family under
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,13 @@ class Results:
         return {name: float(row[metric]) for name, row in self._scored(line, metric).items()}
 
     def _scored(self, line: Line, metric: str) -> dict[str, Row]:
+        if line.over_runs:
+            runs = [self._scored(run, metric) for run in line.runs]
+            return {
+                name: row | {metric: repr(float(np.mean([float(run[name][metric]) for run in runs])))}
+                for name, row in (runs[0] if runs else {}).items()
+                if all(name in run for run in runs)
+            }
         if line.trial is None:
             return {}
         rows = self._rows.get((line.data, line.trial.system.label, line.trial.scaling.label), {})
@@ -89,7 +96,7 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
     columns = ("method", "input or scaling", "images", *(TITLES[metric] for metric in PAPER_METRICS))
     columns += ("95 % of Abs Rel", "95 % of δ < 1.25")
     has_seeds = any(line.seeds for line in lines)
-    columns += ("Abs Rel over seeds",) if has_seeds else ()
+    columns += ("Abs Rel over seeds", "δ < 1.25 over seeds") if has_seeds else ()
     rows: list[tuple[Cell, ...]] = []
     not_run: list[tuple[Cell, ...]] = []
     reasons: dict[str, str] = {}  # each once
@@ -115,7 +122,7 @@ def metric_table(name: str, title: str, note: str, lines: Sequence[Line], result
             )
             cells.append(Cell(text, block_best, family_best))
         cells += [Cell(_range(results.interval(line, metric))) for metric in ("abs_rel", "delta1")]
-        cells += [Cell(_spread(line, results))] if has_seeds else []
+        cells += [Cell(_spread(line, results, metric)) for metric in ("abs_rel", "delta1")] if has_seeds else []
         rows.append(tuple(cells))
     legend = " Ours / the paper's." if has_paper else ""
     return Table(name, title, note + legend, columns, tuple(rows), tuple(not_run), tuple(reasons.values()))
@@ -139,6 +146,22 @@ class Gain:
     oracle: Line
     control: Line | None = None
 
+    @property
+    def runs(self) -> list[Gain]:
+        """The same by itself for each training run of V and the AV that goes with it; none where there is one run."""
+        if not self.visual.seeds or len(self.visual.seeds) != len(self.full.seeds):
+            return []
+        oracles = self.oracle.runs if self.oracle.seeds else [self.oracle] * len(self.visual.runs)
+        trios = zip(self.visual.runs, self.full.runs, oracles, strict=True)
+        return [Gain(self.name, visual, full, oracle) for visual, full, oracle in trios]
+
+    @property
+    def over_runs(self) -> Gain:
+        """The same with the means over the training runs of every room."""
+        name = f"{self.name}, mean of {len(self.runs)} training runs"
+        lines = (self.visual, self.full, self.oracle, self.control)
+        return Gain(name, *(line and replace(line, over_runs=True) for line in lines))  # type: ignore[arg-type]
+
     def verdict(self, results: Results, metric: str) -> str:
         """Whether the echo made a difference; "-" where there are no scores."""
         difference, base = results.paired(self.full, self.visual, metric), results.mean(self.visual, metric)
@@ -150,34 +173,61 @@ class Gain:
 
 def gap_table(gains: Sequence[Gain], results: Results) -> Table:
     """How much the echo gains, paired over images, and which share of the way to the oracle that is."""
-    columns = ("model", "metric", "V", "AV", "oracle", "AV - V", "95 %, paired", "relative", "of the gap", "difference")
+    columns: tuple[str, ...] = ("model", "metric", "V", "AV", "oracle", "AV - V", "95 %, paired", "relative")
+    columns += ("of the gap", "difference")
+    has_runs = any(gain.runs for gain in gains)
+    columns += ("AV - V over seeds", "of the gap over seeds") if has_runs else ()
     rows: list[tuple[Cell, ...]] = []
     for gain in gains:
-        name, visual, audio_visual = gain.name, gain.visual, gain.full
-        for metric in ("abs_rel", "delta1"):
-            scores = [results.mean(line, metric) for line in (visual, audio_visual, gain.oracle)]
-            v, av, best = scores
-            if v is None or av is None:
-                continue
-            closed = "-" if best is None else f"{gap_closed(v, av, best):.0%}"
-            rows.append(
-                (
-                    Cell(name),
-                    Cell(TITLES[metric]),
-                    *(Cell("-" if score is None else f"{score:.3f}") for score in scores),
-                    Cell(f"{av - v:+.3f}"),
-                    Cell(_range(results.paired(audio_visual, visual, metric))),
-                    Cell(f"{(av - v) / v:+.0%}" if v else "-"),
-                    Cell(closed),
-                    Cell(gain.verdict(results, metric)),
-                )
-            )
+        for shown in (gain, *([gain.over_runs] if gain.runs else [])):
+            for metric in ("abs_rel", "delta1"):
+                found = _gap_row(shown, metric, results)
+                if found:
+                    spread = _gain_spread(gain.runs if shown is not gain else [], metric, results) if has_runs else []
+                    rows.append(tuple(map(Cell, [*found, *spread])))
     note = (
         "Intervals are a paired bootstrap (BCa) over whole rooms, buildings or scenes. A difference is none under 1 %, "
         "where its interval holds 0, or where another image's echo does as well. Of the gap: the share of the way from "
-        "V to the oracle."
+        "V to the oracle." + (" Over seeds: the least and the greatest of the training runs." if has_runs else "")
     )
     return Table("gap", "What the echo gains", note, columns, tuple(rows))
+
+
+def _gap_row(gain: Gain, metric: str, results: Results) -> list[str]:
+    """What `gap_table` tells of one gain by one metric; nothing where V or AV has no scores."""
+    v, av, best = _means(gain, metric, results)
+    if v is None or av is None:
+        return []
+    return [
+        gain.name,
+        TITLES[metric],
+        *("-" if score is None else f"{score:.3f}" for score in (v, av, best)),
+        f"{av - v:+.3f}",
+        _range(results.paired(gain.full, gain.visual, metric)),
+        f"{(av - v) / v:+.0%}" if v else "-",
+        "-" if best is None else f"{gap_closed(v, av, best):.0%}",
+        gain.verdict(results, metric),
+    ]
+
+
+def _means(gain: Gain, metric: str, results: Results) -> list[float | None]:
+    """The means of V, AV and the oracle over the images that all of them that were run have."""
+    scores = [results.values(line, metric) for line in (gain.visual, gain.full, gain.oracle)]
+    shared = set.intersection(*(set(one) for one in scores if one)) if any(scores) else set()
+    return [float(np.mean([one[name] for name in sorted(shared)])) if one and shared else None for one in scores]
+
+
+def _gain_spread(runs: Sequence[Gain], metric: str, results: Results) -> list[str]:
+    """The least and the greatest gain of training runs, and the least and the greatest share of the gap."""
+    gained, closed = [], []
+    for run in runs:
+        v, av, best = _means(run, metric, results)
+        if v is not None and av is not None and best is not None:
+            gained.append(av - v)
+            closed.append(gap_closed(v, av, best))
+    if not gained:
+        return ["-", "-"]
+    return [f"{min(gained):+.3f}…{max(gained):+.3f}", f"{min(closed):.0%}…{max(closed):.0%}"]
 
 
 def _pair(ours: float | None, line: Line, metric: str, has_paper: bool) -> str:
@@ -204,8 +254,8 @@ def _range(interval: Interval | None) -> str:
     return f"{interval.low:.3f}…{interval.high:.3f}"
 
 
-def _spread(line: Line, results: Results) -> str:
-    """The least and the greatest mean of training runs of several seeds, and how many there are."""
-    means = [results.mean(one, "abs_rel") for one in line.runs]
+def _spread(line: Line, results: Results, metric: str) -> str:
+    """The mean of the training runs' means, the least and the greatest, and how many there are."""
+    means = [results.mean(one, metric) for one in line.runs]
     known = [mean for mean in means if mean is not None]
-    return f"{min(known):.3f}…{max(known):.3f} of {len(known)}" if len(known) > 1 else "-"
+    return f"{np.mean(known):.3f} ({min(known):.3f}…{max(known):.3f} of {len(known)})" if len(known) > 1 else "-"
