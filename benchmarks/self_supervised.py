@@ -25,7 +25,7 @@ from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import PAPER_METRICS
 from avsnet.models import create_model
 from avsnet.rooms.dataset import Rooms
-from avsnet.train.config import read_config
+from avsnet.train.config_file import read_config
 from avsnet.viz import save_figure
 
 SIZE, FIRST_SEED = (96, 128), 900_000
