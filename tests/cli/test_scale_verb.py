@@ -88,12 +88,19 @@ def test_auto_is_the_ear_and_with_a_picture_the_packaged_network_beside_it(room,
     flags = ("--echo", room / "room.wav", "--fov", (room / "fov.txt").read_text())
     for kind, values in (("relative_depth", "relative.npy"), ("affine_disparity", "midas.npy")):
         space = " in inverse depth" if kind.startswith("affine") else ""
-        code, out, err = command(room / values, "--kind", kind, *flags)
-        assert (code, err) == (0, "") and f"from ear{space}, confidence" in out and " (90 %: " in out
-        code, out, err = command(room / values, "--kind", kind, *flags, "--image", room / "room.png")
-        assert (code, err) == (0, "") and f"from ear and avsnet_lite0_av{space}, confidence" in out
-        found = results(tmp_path / "out", values.partition(".")[0])
-        assert 0.4 < np.median(found["depth"]) / np.median(np.load(room / "truth.npy")) < 2.5
+
+        def median(*more, kind=kind, values=values):
+            code, out, err = command(room / values, "--kind", kind, *flags, *more)
+            assert (code, err) == (0, "")
+            return out, np.median(results(tmp_path / "out", values.partition(".")[0])["depth"])
+
+        out, heard = median()
+        assert f"from ear{space}, confidence" in out and " (90 %: " in out
+        _, seen = median("--image", room / "room.png", "--scale-from", "avsnet_lite0_av")
+        out, both = median("--image", room / "room.png")
+        assert f"from ear and avsnet_lite0_av{space}, confidence" in out
+        # Beside the ear stands the factor nearest to the network's map, which may be a third from its median.
+        assert 0.75 * min(heard, seen) < both < 1.33 * max(heard, seen)
     ranged = command(room / "midas.npy", "--kind", "affine_disparity", *flags, "--scale-from", "ranging")
     assert is_one_line(*ranged, "leaves a shift open, which ranging does not set")
 
