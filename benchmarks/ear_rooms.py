@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.audio.recording import Echo, listen
+from avsnet.audio.rig import Rig
 from avsnet.errors import AvsnetError
 from avsnet.rooms.geometry.walk import FRAMES
 from avsnet.rooms.simulator import listen_at, location, sample
@@ -37,8 +38,15 @@ SIZE = (72, 128)
 PLACES = (0, 100)
 SAMPLES = 7_000
 ANOTHER = "another room's echo, same rig"
-INAUDIBLE = sweep(low=17_000.0, high=20_000.0)
-EXPONENTIAL = chirp(np.arange(441) / SAMPLE_RATE, f0=20.0, t1=0.01, f1=20_000.0, method="logarithmic", phi=0)
+SWEEPS = {
+    "2 to 8 kHz": sweep(low=2_000.0, high=8_000.0),
+    "17 to 20 kHz": sweep(low=17_000.0, high=20_000.0),
+    "10 ms exponential sweep": chirp(
+        np.arange(441) / SAMPLE_RATE, f0=20.0, t1=0.01, f1=20_000.0, method="logarithmic", phi=0
+    ),
+}
+Sound = tuple[str, np.ndarray, int, Rig | None]
+"""Its name, (C, N) waveform, hertz, and the rig that is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,33 +76,42 @@ def places(domain: str, first: int, rooms: int) -> Iterator[Place]:
             yield Place(domain, seed, frame, made["depth"], made["K"], made["audio"], made["rig"])
 
 
-def hearings(place: Place, other: Place, seed: int) -> Iterator[tuple[str, Echo]]:
+def hearings(place: Place, other: Place, seed: int) -> Iterator[Sound]:
     """The place's recording in several ways, and another place's."""
     rng, rig = np.random.default_rng([seed, 1]), place.rig.geometry
     noise = 10**-0.5 * place.waveform[:, 2000:].std() * rng.standard_normal(place.waveform.shape)
-    yield "ear", listen(place.waveform, SAMPLE_RATE, rig)
-    yield "rig assumed", listen(place.waveform, SAMPLE_RATE)
-    yield "one microphone", listen(place.waveform[:1], SAMPLE_RATE, rig)
-    yield "noise", listen(place.waveform + noise, SAMPLE_RATE, rig)
-    yield ANOTHER, listen(other.recorded(place.rig), SAMPLE_RATE, rig)
+    yield "ear", place.waveform, SAMPLE_RATE, rig
+    yield "rig assumed", place.waveform, SAMPLE_RATE, None
+    yield "one microphone", place.waveform[:1], SAMPLE_RATE, rig
+    yield "noise", place.waveform + noise, SAMPLE_RATE, rig
+    yield ANOTHER, other.recorded(place.rig), SAMPLE_RATE, rig
 
 
-def untrained(place: Place) -> Iterator[tuple[str, np.ndarray, int, RecordingRig]]:
-    """Recordings by rigs that the ear was never trained on: (2, N) sound, its rate in hertz, and the rig."""
+def untrained(place: Place) -> Iterator[Sound]:
+    """Recordings by rigs that the ear was never trained on."""
     wide = np.array(place.rig.geometry.ears)
     wide[:, 0] = wide[:, 0].mean() + np.array([-0.15, 0.15])
     ears = tuple(tuple(ear) for ear in wide.tolist())
     rig = replace(place.rig, geometry=replace(place.rig.geometry, ears=ears))  # type: ignore[arg-type]
-    yield "ears 30 cm apart", place.recorded(rig), SAMPLE_RATE, rig
+    yield "ears 30 cm apart", place.recorded(rig), SAMPLE_RATE, rig.geometry
     slow = soxr.resample(place.waveform[0], SAMPLE_RATE, 16_000)[None]
-    yield "one microphone at 16 kHz", slow, 16_000, place.rig
-    for name, played in (("17 to 20 kHz", INAUDIBLE), ("10 ms exponential sweep", EXPONENTIAL)):
+    yield "one microphone at 16 kHz", slow, 16_000, place.rig.geometry
+    for name, played in SWEEPS.items():
         # The recording begins in time also for a sweep of 10 ms.
         rig = replace(place.rig, start=0.03, geometry=replace(place.rig.geometry, template=played))
-        yield name, place.recorded(rig), SAMPLE_RATE, rig
+        yield name, place.recorded(rig), SAMPLE_RATE, rig.geometry
     loudness = maximum_filter1d(np.abs(place.waveform).max(axis=0), 900)
     gain = (uniform_filter1d(loudness, 900) + 0.1 * loudness.max()) ** -0.7
-    yield "automatic gain", 0.5 * place.waveform * (gain / gain.max()), SAMPLE_RATE, place.rig
+    yield "automatic gain", 0.5 * place.waveform * (gain / gain.max()), SAMPLE_RATE, place.rig.geometry
+
+
+def attempted(sounds: Iterator[Sound], place: Place) -> Iterator[tuple[str, Echo]]:
+    """Those that can be heard; why others cannot is printed."""
+    for way, waveform, rate, rig in sounds:
+        try:
+            yield way, listen(waveform, rate, rig)
+        except AvsnetError as error:
+            print(f"{place.domain} {place.seed}/{place.frame}, {way}: {error}")
 
 
 def rows_of(made: list[Place], network: EarNetwork | None, ranged: bool) -> Iterator[dict[str, object]]:
@@ -103,7 +120,7 @@ def rows_of(made: list[Place], network: EarNetwork | None, ranged: bool) -> Iter
         other = made[(number + len(made) // 2) % len(made)]
         truth = DepthMap(place.depth, place.depth, place.camera)
         heard = list(attempted(hearings(place, other, number), place))
-        strange = list(attempted(((way, listen(*sound, rig.geometry)) for way, *sound, rig in untrained(place)), place))
+        strange = list(attempted(untrained(place), place))
         for shape, found in (("true", truth), ("bent", distorted(truth, np.random.default_rng([number, 2])))):
             keys = {"domain": place.domain, "place": f"{place.seed}/{place.frame}", "shape": shape}
             known, wanted = found.depth > 0.0, np.log(found.scales())
@@ -123,14 +140,6 @@ def rows_of(made: list[Place], network: EarNetwork | None, ranged: bool) -> Iter
                 except AvsnetError:
                     continue
                 yield keys | {"way": "ranging", "error": round(abs(float(np.log(by_ranging) - wanted[0])), 4)}
-
-
-def attempted(echoes: Iterator[tuple[str, Echo]], place: Place) -> Iterator[tuple[str, Echo]]:
-    """Those that can be heard; what ends them is printed."""
-    try:
-        yield from echoes
-    except AvsnetError as error:
-        print(f"{place.domain} {place.seed}/{place.frame}: {error}")
 
 
 def answer(heard: EarScale, wanted: np.ndarray) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The ear: its equivariance to scale, what it refuses, and what it warns of."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,16 @@ from avsnet.audio.rig import Rig
 from avsnet.errors import DepthError, EchoError, ModelError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.scale.ear import posterior_from_ear
-from avsnet.scale.ear_echo import DIRECTIONS, ECHO_CHANNELS, RANGES, STEP, echo_channels, onset, rig_numbers
+from avsnet.scale.ear_echo import (
+    DIRECTIONS,
+    ECHO_CHANNELS,
+    RANGES,
+    STEP,
+    bandwidth,
+    echo_channels,
+    onset,
+    rig_numbers,
+)
 from avsnet.scale.ear_map import DISTANCES, MAP_CHANNELS, map_features
 from avsnet.scale.ear_network import LOG_MEDIANS, EarNetwork
 from avsnet.scale.posterior import ScalePosterior
@@ -240,6 +250,30 @@ def test_one_microphone_another_rate_and_an_assumed_rig_are_said(room, network):
     assert any("48000" in line for line in found.warnings)
     assert found.warnings[0].startswith("rig assumed")
     assert heard(room, network).warnings[0].startswith("rig known")
+
+
+def test_the_bandwidth_is_that_of_the_sweep_or_of_the_recording():
+    sound = free_field(2.4, 4.0)
+    narrow = replace(RIG, template=sweep(duration=0.01, low=2_000.0, high=8_000.0))
+    heard = [
+        listen(sound, 44_100, RIG),
+        listen(soxr.resample(sound.T, 44_100, 16_000).T, 16_000, RIG),
+        listen(free_field(2.4, 4.0, played=narrow.emitted), 44_100, narrow),
+    ]
+    assert np.allclose([bandwidth(one) for one in heard], [17_300, 6_700, 5_100], rtol=0.1)
+
+
+def test_an_ear_that_assumes_the_rig_is_less_sure(room, network):
+    """Of one recording by the assumed rig, told by one network that no rig moves."""
+    depth, intrinsics, waveform = room
+    network = deepcopy(network)
+    torch.nn.init.zeros_(network.rig.weight)
+    known, assumed = (
+        posterior_from_ear(depth, depth > 0.0, intrinsics, listen(waveform, 44_100, rig), network=network)
+        for rig in (Rig(origin="known"), None)
+    )
+    told = [np.log(one.posterior.probability / one.prior.probability) for one in (known, assumed)]
+    assert np.ptp(told[1]) < 0.9 * np.ptp(told[0])
 
 
 def test_an_assumed_rig_tells_nothing_of_itself(room):

@@ -18,7 +18,7 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.ranging import about_rig, profile_of
 from avsnet.audio.recording import Echo
 from avsnet.errors import DepthError, EchoError
-from avsnet.scale.ear_echo import STEP, echo_channels, rig_numbers
+from avsnet.scale.ear_echo import STEP, bandwidth, echo_channels, rig_numbers
 from avsnet.scale.ear_map import map_features
 from avsnet.scale.posterior import ScalePosterior
 from avsnet.weights import PACKAGED
@@ -34,6 +34,9 @@ _DEAD_TIME = 0.004  # seconds after the direct sound that belong to it, its side
 # HoloLens frames and on frames of NYU Depth's training split that the packaged AVS-Net has not seen, with echoes by
 # both renderers: more trust gains a hundredth on the former and makes good metres worse on the latter.
 _BESIDE_A_WITNESS = (0.3, 0.4)
+# Power of the likelihood where the rig is only assumed, or the band narrower than in any recording of training: the ear
+# is too sure of these. Set on validation rooms (`benchmarks/ear_rooms.py --first 80000`).
+_LESS_SURE, _NARROW = 0.75, 9_000.0  # the latter in hertz
 _FINER = 5  # cells of the posterior to one of the network's
 _EDGE = 0.1  # of log scale, from the end of the grid
 _DOUBTFUL = 0.5  # probability that the echo is the map's, under which the user is told
@@ -180,11 +183,16 @@ def _heard(
         inputs = (torch.from_numpy(one)[None] for one in (echo_channels(echo), rig_numbers(echo), channels, numbers))
         sound, rig, seen, statistics = inputs
         likelihood = network.log_likelihood(network.heard(sound, rig), network.seen(seen))
-        likelihood = network.sharpness * likelihood
+        likelihood = network.sharpness * (_LESS_SURE if _heard_with_less(echo) else 1.0) * likelihood
         prior = network.log_prior(statistics)
     fine = np.arange(_FINER * (len(LOG_MEDIANS) - 1) + 1) / _FINER
     curves = (np.interp(fine, np.arange(len(LOG_MEDIANS)), one[0].double().numpy()) for one in (prior, likelihood))
     return (LOG_MEDIANS[0] + STEP * fine - np.log(np.median(depth[valid])), *curves)
+
+
+def _heard_with_less(echo: Echo) -> bool:
+    """Whether the echo tells less exactly than those that the likelihood's sharpness was set by."""
+    return echo.rig.origin == "assumed" or bandwidth(echo) < _NARROW
 
 
 def _on_grid(own: ScalePosterior, log_scale: np.ndarray) -> ScalePosterior:

@@ -7,6 +7,8 @@ level; the rig tells what it knows of itself apart, in four numbers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.fft import fft, ifft, next_fast_len
 from scipy.ndimage import uniform_filter1d
@@ -115,25 +117,57 @@ def _compressed(echo: Echo) -> np.ndarray:
 
 def onset(echo: Echo) -> int:
     """The sample of the direct sound, also where it is far softer than the first echoes: never after `echo.direct`."""
-    near = echo.waveform[:, : echo.direct + round(_EARLY * SAMPLE_RATE)]
-    length = next_fast_len(near.shape[1] + 2 * len(echo.rig.emitted))
-    hertz = SAMPLE_RATE / length
-    played = fft(echo.rig.emitted, length)
-    power = np.abs(played) ** 2
-    answers = fft(near, length) * played.conj() / (power + _DAMPING * power.max())
-    low, high = np.searchsorted(np.cumsum(power[: length // 2]), np.array(_BAND) * power[: length // 2].sum())
-    recorded = uniform_filter1d((np.abs(answers[:, low:high]) ** 2).sum(axis=0), max(1, round(_SMOOTHED / hertz)))
-    high = low + max(2, int(np.flatnonzero(recorded >= _RECORDED * recorded.max())[-1]))
-    width = (high - low) * hertz
-    band = np.zeros(length)
-    band[low:high] = np.sin(np.pi * np.arange(high - low) / (high - low)) ** 2
-    loudness = np.sqrt((np.abs(ifft(answers * band)[:, : near.shape[1]]) ** 2).mean(axis=0))
+    found = _Answers.of(echo)
+    band = np.zeros(found.spectra.shape[1])
+    bins = found.high - found.low
+    band[found.low : found.high] = np.sin(np.pi * np.arange(bins) / bins) ** 2
+    loudness = np.sqrt((np.abs(ifft(found.spectra * band)[:, : found.samples]) ** 2).mean(axis=0))
     before = loudness[: max(1, echo.direct)]
-    share = float(np.clip(_FIRST * _WIDE / width, _FIRST, FIRST_STRONG))
+    share = float(np.clip(_FIRST * _WIDE / found.bandwidth, _FIRST, FIRST_STRONG))
     enough = max(share * loudness.max(), _OVER_QUIET * float(np.quantile(before, _QUIET)))
     first = int((loudness >= enough).argmax()) if (loudness >= enough).any() else echo.direct
-    rise = max(_RISE, round(_PULSE * SAMPLE_RATE / width))
+    rise = max(_RISE, round(_PULSE * SAMPLE_RATE / found.bandwidth))
     return min(first + int(loudness[first : first + rise].argmax()), echo.direct)
+
+
+def bandwidth(echo: Echo) -> float:
+    """Hertz of the sweep's band that the recording holds: fine timing needs width."""
+    return _Answers.of(echo).bandwidth
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """The recording about the direct sound with the sweep's colour taken out, and the band that it holds.
+
+    Args:
+        spectra: (C, F) complex.
+        samples: in time.
+        low, high: first bin of the band, and the one after its last.
+        hertz: of a bin.
+    """
+
+    spectra: np.ndarray
+    samples: int
+    low: int
+    high: int
+    hertz: float
+
+    @classmethod
+    def of(cls, echo: Echo) -> _Answers:
+        near = echo.waveform[:, : echo.direct + round(_EARLY * SAMPLE_RATE)]
+        length = next_fast_len(near.shape[1] + 2 * len(echo.rig.emitted))
+        hertz = SAMPLE_RATE / length
+        played = fft(echo.rig.emitted, length)
+        power = np.abs(played) ** 2
+        spectra = fft(near, length) * played.conj() / (power + _DAMPING * power.max())
+        low, high = np.searchsorted(np.cumsum(power[: length // 2]), np.array(_BAND) * power[: length // 2].sum())
+        recorded = uniform_filter1d((np.abs(spectra[:, low:high]) ** 2).sum(axis=0), max(1, round(_SMOOTHED / hertz)))
+        high = low + max(2, int(np.flatnonzero(recorded >= _RECORDED * recorded.max())[-1]))
+        return cls(spectra, near.shape[1], int(low), int(high), hertz)
+
+    @property
+    def bandwidth(self) -> float:
+        return (self.high - self.low) * self.hertz
 
 
 def rig_numbers(echo: Echo) -> np.ndarray:
