@@ -25,6 +25,14 @@ def test_a_product_of_normal_distributions_weighs_them_by_their_precision():
     assert both.scale == pytest.approx(other.product(one).scale, rel=1e-6)
 
 
+def test_a_pool_of_normal_distributions_lies_between_them_and_is_no_surer():
+    one, other = ScalePosterior.normal(1.0, 0.3), ScalePosterior.normal(2.0, 0.3)
+    pooled = one.pooled(other, 0.25)
+    assert np.log(pooled.median) == pytest.approx(0.25 * np.log(2.0), abs=0.002)
+    assert np.ptp(np.log(pooled.interval())) == pytest.approx(np.ptp(np.log(one.interval())), rel=0.01)
+    assert one.pooled(other, 0.0).median == pytest.approx(1.0, abs=1e-3)
+
+
 def test_distributions_without_a_scale_in_common_have_no_product():
     with pytest.raises(ValueError, match="no scale in common"):
         ScalePosterior.normal(1.0, 0.01).product(ScalePosterior.normal(9.0, 0.01))

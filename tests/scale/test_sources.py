@@ -120,6 +120,19 @@ def test_a_metric_model_has_a_say_of_its_own():
     assert found.origin == "ear and the model's own metres"
 
 
+def test_with_an_echo_the_packaged_network_has_a_say_beside_a_metric_models_own():
+    """A quarter of it, in log, where both err as much; none without an echo, or where the two are worlds apart."""
+    alone = everything(scene_of("metric_depth"))
+    scene = scene_of("metric_depth", network=lambda name: 2.0 * scene_of("metric_depth").depth)
+    both = everything(scene)
+    assert np.log(both.prior.median / alone.prior.median) == pytest.approx(0.25 * np.log(2.0), abs=0.01)
+    assert both.origin == f"ear and the model's own metres with {packaged.AV}"
+    silent = everything(replace(scene, echo=scene_of("metric_depth", heard=False).echo))
+    assert silent.scaled.scale == pytest.approx(1.0, rel=1e-3) and silent.origin == "the model's own metres"
+    unlike = everything(replace(scene, network=lambda name: np.full((96, 128), 1e4)))
+    assert unlike.scaled.scale == pytest.approx(alone.scaled.scale, rel=1e-6)
+
+
 def test_without_an_echo_to_hear_metres_stay_and_others_get_the_networks():
     kept = everything(scene_of("metric_depth", heard=False, scale_bias=float(np.log(1.5))))
     assert kept.scaled.scale == pytest.approx(1.5, rel=0.01) and kept.origin == "the model's own metres"

@@ -112,14 +112,30 @@ class ScalePosterior:
         Raises:
             ValueError: no scale is possible by both.
         """
+        return self._together(other, 1.0, 1.0)
+
+    def pooled(self, other: ScalePosterior, share: float) -> ScalePosterior:
+        """What both say together, if they err much alike: a logarithmic pool, no surer than they are.
+
+        Args:
+            other: on whose grid's finer or coarser steps nothing depends.
+            share: of the other's say; 0 to 1.
+
+        Raises:
+            ValueError: no scale is possible by both.
+        """
+        return self._together(other, 1.0 - share, share)
+
+    def _together(self, other: ScalePosterior, power: float, others: float) -> ScalePosterior:
+        """The product of powers of both, on the finer grid over all that either allows."""
         step = min(self.step, other.step)
         low = max(self.log_scale[0], other.log_scale[0])
         high = min(self.log_scale[-1], other.log_scale[-1])
         if not high > low + step:
             raise ValueError("the two distributions have no scale in common")
         grid = np.arange(low, high + step / 2, step)
-        densities = (np.interp(grid, one.log_scale, one.probability / one.step) for one in (self, other))
-        return ScalePosterior(grid, np.prod(list(densities), axis=0))
+        first, second = (np.interp(grid, one.log_scale, one.probability / one.step) for one in (self, other))
+        return ScalePosterior(grid, first**power * second**others)
 
     def second(self, distance: float) -> tuple[float, float]:
         """The best scale that is a different answer.
