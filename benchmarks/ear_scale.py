@@ -4,12 +4,12 @@
 
 Half real: true pictures and depth, made echoes, each frame with a rig of its own, known to the ear. HoloLens (94 frames
 of one building, the development set), NYU Depth's test split (every fourth), TUM (15, desks from near), DIODE (1);
-80 of NYU Depth's training split (`--sets nyu_train`), which the packaged AVS-Net has not seen but FastDepth and the ear
+53 of NYU Depth's training split (`--sets nyu_val`), which the packaged AVS-Net has not seen but FastDepth and the ear
 have learned from, are where the trust in an echo beside other metres is set.
 Rows: the model's own metres, and those corrected for the focal length; scaled by the packaged AVS-Net's median or the
 factor nearest to its map, by ranging, by the ear alone, with that factor (as `auto` does for models without metres),
-with the model's own scale (as `auto` does where nothing is declared of it), with the focal length that it was trained
-at, too; by the true median and by the one best factor.
+with the model's own scale (as `ear` does where nothing is declared of it), with the focal length that it was trained
+at, too; by the true median and by the one best factor. The packaged AVS-Net has heard each frame's own echo.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tqdm import tqdm
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.recording import Echo, Heard, listen
 from avsnet.audio.rig import Rig
+from avsnet.data.rgbd import RgbdFolder
 from avsnet.errors import AvsnetError, EchoError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.io.depth_maps import read_depth
@@ -48,7 +49,7 @@ from avsnet.train.ear_distortion import DepthMap
 from shared_data import require
 
 CAP = 10.0
-SETS = ("hololens", "nyu_test", "tum", "diode", "nyu_train")
+SETS = ("hololens", "nyu_test", "tum", "diode", "nyu_val")
 COLUMNS = 256  # pixels across, about, at which maps are compared
 FASTDEPTH = OwnScale(focal=0.889)
 NYU_CAMERA = np.array([[259.43, 0.0, 154.54], [0.0, 259.73, 120.62], [0.0, 0.0, 1.0]])
@@ -107,11 +108,9 @@ def pictures_of(real: Path, name: str) -> Iterator[tuple[str, Path, np.ndarray, 
     if not name.startswith("nyu"):
         yield from frames_of(real, name)
         return
-    split, part = ("test", slice(None, None, 4)) if name == "nyu_test" else ("train", slice(300, 380))
     root = real / "nyu_labelled"
-    with (root / "split.csv").open(newline="") as file:
-        numbers = [row["index"] for row in csv.DictReader(file) if row["split"] == split][part]
-    for number in numbers:
+    frames = RgbdFolder(root, "val").frames if name == "nyu_val" else RgbdFolder(root, "test").frames[::4]
+    for number in (frame.id for frame in frames):
         levels = np.asarray(Image.open(root / "depth" / f"{number}.png"))
         depth = np.where((levels == 0) | (levels >= 254), 0.0, (levels + 0.5) / 25.5).astype(np.float32)
         yield number, root / "images" / f"{number}.jpg", depth, NYU_CAMERA
