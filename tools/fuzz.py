@@ -3,8 +3,8 @@
     python tools/fuzz.py --cases 50000 --keep faults     # files that were a fault are kept
 
 A case is a whole file of one reader with a few changes: bytes changed, cut, doubled and moved, and in texts numbers and
-entries that no program writes. A fault is an exception that is no `AvsnetError`, one of several lines, a result that
-cannot be (no finite number, another type), or more than `SECONDS`.
+entries that no program writes. A fault is an exception that is no `AvsnetError`, one of several lines or for want of
+memory, a result that cannot be (no finite number, another type), or more than `SECONDS`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from fuzz_readers import READERS, seeds
 
 SECONDS = 20
-ROOM = 4 * 2**30  # bytes of address space, twice what a case may take
+ROOM = 6 * 2**30  # bytes of address space: a length of four bytes, 4 GiB, may be asked for if it is not filled
 MEMORY = Path("/dev/shm")  # what the page writes is synced, and on a disk that takes longer than all else
 WORDS = [
     b"1e400",
@@ -80,6 +80,15 @@ def _hang(*_):
     raise _Hang
 
 
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error of ours came of one that found no memory: without a bound the file would have taken it."""
+    while error is not None:
+        if isinstance(error, MemoryError) or "allocate" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def outcome(read: Callable[[Path], None], path: Path) -> str:
     """What became of a case: "typed", "accepted", or what is wrong."""
     from avsnet.errors import AvsnetError
@@ -91,6 +100,8 @@ def outcome(read: Callable[[Path], None], path: Path) -> str:
             read(path)
         return "accepted"
     except AvsnetError as error:
+        if ran_out_of_memory(error):
+            return f"memory: {error}"
         return "typed" if "\n" not in str(error) else f"an error of several lines: {error}"
     except _Hang:
         return "hang"

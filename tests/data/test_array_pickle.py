@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -141,6 +142,16 @@ def test_no_changed_byte_gets_past_the_typed_error(tmp_path):
         (tmp_path / "a.pkl").write_bytes(changed)
         with contextlib.suppress(DataError):
             read_array_pickle(tmp_path / "a.pkl")
+
+
+def test_a_number_that_a_file_gives_to_an_entry_makes_no_room_for_as_many(tmp_path):
+    """`pickle.Unpickler`, in C, takes 16 bytes for each up to that number: here 4 GB for 40 bytes of file."""
+    made = pickle.dumps({"a": 1.0}, protocol=2)
+    assert b"q\x00" in made
+    (tmp_path / "bomb.pkl").write_bytes(made.replace(b"q\x00", b"r" + (2**27).to_bytes(4, "little")))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_array_pickle(tmp_path / "bomb.pkl") == {"a": 1.0}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # kibibytes
 
 
 def test_content_that_holds_itself_or_doubles_at_each_level_ends(tmp_path):

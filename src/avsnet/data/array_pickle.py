@@ -117,7 +117,9 @@ for _home in ("numpy.core", "numpy._core"):
     _STAND_INS[f"{_home}.numeric", "_frombuffer"] = _FromBuffer
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle._Unpickler):
+    """In Python: the one in C makes room for as many entries as the number that a file gives to one, up to 64 GB."""
+
     def __init__(self, file: BinaryIO) -> None:
         # Python 2 kept an array's bytes as a text; Latin-1 gives them back one by one.
         super().__init__(file, encoding="latin1")
