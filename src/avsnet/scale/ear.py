@@ -34,8 +34,8 @@ _DEAD_TIME = 0.004  # seconds after the direct sound that belong to it, its side
 # HoloLens frames and on frames of NYU Depth's training split that the packaged AVS-Net has not seen, with echoes by
 # both renderers: more trust gains a hundredth on the former and makes good metres worse on the latter.
 _BESIDE_A_WITNESS = (0.3, 0.4)
-# Power of the likelihood where the rig is only assumed, or the band narrower than in any recording of training: the ear
-# is too sure of these. Set on validation rooms (`benchmarks/ear_rooms.py --first 80000`).
+# Alone: power of the likelihood where the rig is only assumed, or the band narrower than in any recording of training:
+# the ear is too sure of these. Set on validation rooms (`benchmarks/ear_rooms.py --first 80000`).
 _LESS_SURE, _NARROW = 0.75, 9_000.0  # the latter in hertz
 _FINER = 5  # cells of the posterior to one of the network's
 _EDGE = 0.1  # of log scale, from the end of the grid
@@ -101,7 +101,8 @@ def posterior_from_ear(
         raise EchoError("; ".join(["no echo: nothing after the direct sound stands out of its decay", *echo.warnings]))
     ear = packaged_ear() if network is None else network
     log_scale, log_prior, likelihood = _heard(depth, valid, intrinsics, echo, ear)
-    alone = _weighed(ScalePosterior(log_scale, np.exp(log_prior)), likelihood, 1.0, float(ear.matched))
+    power = _LESS_SURE if _heard_with_less(echo) else 1.0
+    alone = _weighed(ScalePosterior(log_scale, np.exp(log_prior)), likelihood, power, float(ear.matched))
     # A metric model's own scale stands in the place of what any map tells: both come from the same picture.
     found = alone if own is None else _weighed(_on_grid(own, log_scale), likelihood, *_BESIDE_A_WITNESS)
     warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(found, alone))
@@ -183,7 +184,7 @@ def _heard(
         inputs = (torch.from_numpy(one)[None] for one in (echo_channels(echo), rig_numbers(echo), channels, numbers))
         sound, rig, seen, statistics = inputs
         likelihood = network.log_likelihood(network.heard(sound, rig), network.seen(seen))
-        likelihood = network.sharpness * (_LESS_SURE if _heard_with_less(echo) else 1.0) * likelihood
+        likelihood = network.sharpness * likelihood
         prior = network.log_prior(statistics)
     fine = np.arange(_FINER * (len(LOG_MEDIANS) - 1) + 1) / _FINER
     curves = (np.interp(fine, np.arange(len(LOG_MEDIANS)), one[0].double().numpy()) for one in (prior, likelihood))
