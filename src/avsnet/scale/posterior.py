@@ -118,8 +118,8 @@ class ScalePosterior:
         """What both say together, if they err much alike: a logarithmic pool, no surer than they are.
 
         Args:
-            other: on whose grid's finer or coarser steps nothing depends.
-            share: of the other's say; 0 to 1.
+            other: of the same unknown.
+            share: of its say; 0 to 1.
 
         Raises:
             ValueError: no scale is possible by both.

@@ -12,7 +12,7 @@ from avsnet.scale.rules import scale_depth
 from avsnet.scale.scene import Found, Scene
 
 # Of log k: the packaged AVS-Net's nearest factor, on pictures of another place than it was trained on (94 HoloLens
-# frames: 0.26 for FastDepth's maps, 0.33 for PyDNet's; 0.18 and 0.20 on frames of NYU Depth that it has not seen).
+# frames: 0.25 for FastDepth's maps, 0.34 for PyDNet's; 0.15 and 0.25 on frames of NYU Depth that it has not seen).
 NETWORK_ERROR = 0.35
 
 

@@ -96,8 +96,7 @@ def everything(scene: Scene, _: str = "") -> Found:
     if scene.method is not None:
         return refined(scene, packaged.AV, own_scale_of(scene.info))
     if scene.kind == "metric_depth":
-        own_metres = _own_metres(scene)
-        return _product(scene, own_metres, _seen_beside(scene, own_metres))
+        return _product(scene, _own_metres(scene), _seen_beside)
     return _product(scene, None if scene.network is None else _by_sight(scene))
 
 
@@ -141,17 +140,18 @@ def _by_sight(scene: Scene) -> Found:
         return Found(scaled, f"{packaged.AV} by contrast{space}", posterior)
 
 
-def _product(scene: Scene, witness: Found | None, beside: Found | None = None) -> Found:
+def _product(scene: Scene, witness: Found | None, joined: Callable[[Scene, Found], Found] | None = None) -> Found:
     """What the ear and a witness say together; the witness alone where the echo says nothing.
 
     Args:
         scene: with an echo.
         witness: what gives metres without it.
-        beside: what stands beside an ear that hears, if that is not the witness.
+        joined: by another witness, where there is an echo to hear.
     """
     assert scene.echo is not None
     try:
-        return _by_ear(scene, beside or witness, scene.echo())
+        echo = scene.echo()
+        return _by_ear(scene, joined(scene, witness) if joined and witness else witness, echo)
     except EchoError as error:
         if witness is None:
             raise
