@@ -257,6 +257,13 @@ def test_a_picture_that_is_a_program_is_not_run(tmp_path):
         read_image(tmp_path / "a.png")
 
 
+def test_json_as_deep_as_is_allowed_is_read_whatever_stands_beside_it(monkeypatch):
+    monkeypatch.setenv("AVSNET_MAX_NESTING", "3")
+    assert parse_json("[[[1]], [[2], [3]]]") == [[[1]], [[2], [3]]]
+    with pytest.raises(ValueError, match="AVSNET_MAX_NESTING"):
+        parse_json("[[[[1]]], 2, []]")
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 101 + "]" * 101])
 def test_json_that_is_nested_deeply_is_an_error(text):
     with pytest.raises(ValueError, match="AVSNET_MAX_NESTING"):

@@ -29,6 +29,11 @@ def test_what_is_no_distance_is_refused(argument):
         known_pixel(argument, (8, 10))
 
 
+def test_things_nearer_than_a_metre_are_known_too():
+    assert known_pixel("1,1,0.4", (8, 10)) == (1, 1, 0.4)
+    assert known_scale(np.full((8, 10), 0.2), "1,1,0.4") == pytest.approx(2.0)
+
+
 def test_the_scale_is_that_of_the_median_of_five_by_five_known_pixels():
     depth = np.random.default_rng(0).uniform(1.0, 2.0, (20, 30))
     depth[9, 12] = 0.0

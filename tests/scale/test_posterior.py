@@ -54,6 +54,13 @@ def test_the_second_scale_is_the_best_one_that_is_a_different_answer():
     assert share == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_share_of_the_second_scale_is_what_lies_within_15_percent_of_it():
+    grid = np.arange(-2.0, 2.0, 0.002)
+    broad = ((grid > 0.5) & (grid < 1.5)) / 1.0
+    share = ScalePosterior(grid, norm.pdf(grid, -1.0, 0.02) + broad).second(0.3)[1]
+    assert share == pytest.approx(0.3, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("grid", "probability"),
     [([0.0, 1.0, 3.0], [1, 1, 1]), ([0.0, 1.0], [1, -1]), ([0.0, 1.0], [0, 0]), ([0.0, 1.0], [1, 1, 1]), ([0.0], [1])],

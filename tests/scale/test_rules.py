@@ -427,3 +427,12 @@ def test_the_weighted_median_is_the_best_of_all_ratios_for_the_mean_relative_err
 
     found, shift = METHODS["weighted_median"].fit(relative, reference)
     assert error(found) == pytest.approx(min(error(scale) for scale in reference / relative)) and shift == 0.0
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_what_a_rule_has_no_use_for_is_left_as_nothing(maps, method):
+    """A shift of 0 and a contrast of 1, but for the rules whose answer they are."""
+    relative, reference = maps
+    found = scale_depth(relative, relative * 2.0 + 0.01 * reference, kind="relative_depth", method=method)
+    assert found.shift == 0.0 or "affine" in method or method == "least_squares"
+    assert found.contrast == 1.0 or "log_affine" in method

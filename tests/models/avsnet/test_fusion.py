@@ -108,6 +108,13 @@ def test_a_wide_map_is_projected_before_the_bilinear_block():
     assert fusion(torch.randn(2, 512, 2, 3), torch.randn(2, 64)).shape == (2, 512, 2, 3)
 
 
+@pytest.mark.parametrize(("channels", "inner"), [(256, 256), (257, 128)])
+def test_256_channels_are_the_most_that_are_not_projected(channels, inner):
+    block = Fusion("bilinear", channels, 4)
+    assert any(inner in parameter.shape for parameter in block.parameters())
+    assert (128 in {size for parameter in block.parameters() for size in parameter.shape}) == (inner == 128)
+
+
 def test_attention_over_time_tells_the_order_of_its_tokens():
     fusion = build("tokens", output="replace")
     x, echo = maps("tokens")
