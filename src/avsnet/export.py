@@ -194,11 +194,18 @@ def _trace(path: Path, plan: _Plan, inputs: Inputs, temporary: Path) -> None:
             )
             assert program is not None
             program.save(str(temporary), external_data=False)
-    except OSError:
-        raise  # a full disk, which is no fault of the network
     except Exception as error:  # the exporter's own errors share no base, and networks raise what they like
+        _raise_if_of_the_disk(error)
         reason = " ".join(str(error).split("Exception summary")[-1].split())[:200] or type(error).__name__
         raise ModelError(f"{path}: PyTorch's exporter cannot follow this network ({reason})") from None
+
+
+def _raise_if_of_the_disk(error: BaseException | None) -> None:
+    """A full disk is no fault of the network, though a step of the exporter may have wrapped what it said."""
+    while error is not None:
+        if isinstance(error, OSError):
+            raise error
+        error = error.__cause__ or error.__context__
 
 
 def _difference(path: Path, plan: _Plan, session: Any, inputs: Inputs) -> float:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import timm  # noqa: F401  # before a test builds on the device "meta", under which older torch cannot import it
 import torch
 
 from places import GOLDEN

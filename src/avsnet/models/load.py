@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from avsnet.errors import ModelError, OptionError, one_line
 from avsnet.models.contract import DepthModel
 from avsnet.models.info import ModelInfo
-from avsnet.models.registry import registered
+from avsnet.models.registry import list_models, registered
 from avsnet.weights import default_weights, load_strictly, read_config, read_state_dict, weights_hash
 
 _USUAL_WIDTH = 2048  # channels, bins or pixels
@@ -126,6 +126,7 @@ def _refuse_giant(network: Callable[..., DepthModel], options: Mapping[str, Any]
     """Refuse options that would fill the memory before the weights turn out not to fit: they are tried without any."""
     if _largest({name: value for name, value in checkpoint.options.items() if name != "audio"}) <= _USUAL_WIDTH:
         return
+    list_models()  # parts are looked up by name, and what is imported under "meta" may break
     with torch.device("meta"):
         wanted = sum(weight.numel() for weight in network(**options).parameters())
     held = sum(weight.numel() for weight in checkpoint.state.values())
