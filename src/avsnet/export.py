@@ -205,7 +205,7 @@ def _raise_if_of_the_disk(error: BaseException | None) -> None:
     while error is not None:
         if isinstance(error, OSError):
             raise error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def _difference(path: Path, plan: _Plan, session: Any, inputs: Inputs) -> float:

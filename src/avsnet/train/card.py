@@ -205,4 +205,6 @@ def _version(name: str) -> str:
 
 
 def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True).stdout.strip()
+    # Without a lock: on a full disk git would die of it, and leave the repository locked.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
