@@ -48,7 +48,7 @@ def first_strong(filtered: Array, sample_rate: int = SAMPLE_RATE) -> tuple[Array
     magnitude = abs(filtered)
     envelope = (magnitude * magnitude).mean(-2) ** 0.5
     peak = library.amax(envelope, axis=-1)
-    found = peak > PEAK_OVER_MEDIAN * library.quantile(envelope, 0.5, axis=-1)
+    found = peak > PEAK_OVER_MEDIAN * _median(envelope)
     # Torch finds no first one among bools, but among numbers.
     first = (1.0 * (envelope >= FIRST_STRONG * peak[..., None])).argmax(-1)
     index = first[..., None] + _positions(max(1, round(RISE * sample_rate)), envelope)
@@ -132,6 +132,11 @@ def _library(array: Any) -> Any:
 def _positions(count: int, like: Any) -> Any:
     """(count,) 0, 1, 2, .. where `like` is."""
     return np.arange(count) if isinstance(like, np.ndarray) else _library(like).arange(count, device=like.device)
+
+
+def _median(values: Any) -> Any:
+    """Along the last axis; of two in the middle torch takes the lower, five times as fast as it finds their mean."""
+    return np.median(values, axis=-1) if isinstance(values, np.ndarray) else values.median(-1).values
 
 
 def _taken(values: Any, index: Any) -> Any:
