@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from avsnet.errors import OptionError
+from avsnet.errors import ModelError, OptionError
 from avsnet.losses import l1, log_l1, relative_l1, silog
 from avsnet.train.config import ModelConfig, TrainConfig
 from avsnet.train.supervised import LOSSES, Supervised, at_size
@@ -73,3 +73,21 @@ def test_what_is_frozen_stays_and_fixed_norms_keep_their_statistics_while_others
         Supervised(Toy(), TrainConfig(model=ModelConfig(frozen=["head"])), 10, 10)
     with pytest.raises(OptionError, match=r"model.fixed_norms: this network has no group 'encoder'"):
         Supervised(nn.Linear(2, 2), TrainConfig(model=ModelConfig(fixed_norms=True)), 10, 10)
+
+
+class Hearing(Toy):
+    """One that says twice as much by its ears."""
+
+    def forward(self, batch):
+        depth = super().forward(batch)["metric_depth"]
+        return {"metric_depth": depth, "as_heard": 2.0 * depth}
+
+
+def test_what_is_heard_counts_by_its_weight_and_must_be_given_where_it_counts():
+    batch = {"image": torch.rand(2, 3, 4, 4), "depth": torch.ones(2, 1, 4, 4), "valid": torch.ones(2, 1, 4, 4) > 0.0}
+    network = Hearing()
+    depth = network(batch)["metric_depth"]
+    whole = Supervised(network, TrainConfig(loss="l1", heard_weight=0.3), 10, 10).batch_loss(batch)
+    torch.testing.assert_close(whole, (depth - 1.0).abs().mean() + 0.3 * (2.0 * depth - 1.0).abs().mean())
+    with pytest.raises(ModelError, match="it must give as_heard"):
+        Supervised(Toy(), TrainConfig(heard_weight=0.3), 10, 10).batch_loss(batch)

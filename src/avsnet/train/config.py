@@ -161,6 +161,8 @@ class TrainConfig:
         loss: silog, log_l1 (BITD), l1 (BatVision U-Net) or relative_l1 (abs_rel itself); or photometric, which learns
             from frames of a moving camera without their depth (Monodepth2, MonoViT, Lite-Mono); or ear, the network of
             scale_from ear.
+        heard_weight: of the same loss of `as_heard`, what a network with `fuse_into` scale says if it trusts its echo
+            wholly. At 0 little is trusted at first, so little is learned from echoes, and less is trusted.
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
         validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
@@ -182,6 +184,7 @@ class TrainConfig:
     epochs: int = 5
     steps: int | None = None
     loss: Literal["silog", "log_l1", "l1", "relative_l1", "photometric", "ear"] = "silog"
+    heard_weight: float = 0.0
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     validate_every: float = 1.0
@@ -240,6 +243,7 @@ class TrainConfig:
             if not 0.0 <= chance <= 1.0:
                 raise OptionError(f"{name} is {chance}, but must be a probability within 0..1")
         for name, number in (
+            ("heard_weight", self.heard_weight),
             ("data.focal", data.focal),
             ("optimiser.weight_decay", optimiser.weight_decay),
             ("optimiser.clip", optimiser.clip),

@@ -29,15 +29,18 @@ class Supervised(DepthTraining):
         self.loss = LOSSES[config.loss]
 
     def batch_loss(self, batch: dict[str, Any]) -> Tensor:
-        """The config's loss of the network's `metric_depth`."""
+        """The config's loss of the network's `metric_depth`, and that of `as_heard` by its weight."""
         out = self.network(batch)
-        if "metric_depth" not in out:
-            raise ModelError(
-                f"{self.config.model.name} gives {', '.join(out)}; to be trained it must give metric_depth"
-            )
+        weights = {"metric_depth": 1.0} | ({"as_heard": self.config.heard_weight} if self.config.heard_weight else {})
+        for name in weights:
+            if name not in out:
+                raise ModelError(f"{self.config.model.name} gives {', '.join(out)}; to be trained it must give {name}")
         with torch.autocast(self.device.type, enabled=False):
-            pred = at_size(out["metric_depth"].float(), batch["depth"].shape[-2:])
-            return self.loss(pred, batch["depth"], batch["valid"])
+            return torch.stack([weight * self._loss(out[name], batch) for name, weight in weights.items()]).sum()
+
+    def _loss(self, pred: Tensor, batch: dict[str, Any]) -> Tensor:
+        pred = at_size(pred.float(), batch["depth"].shape[-2:])
+        return self.loss(pred, batch["depth"], batch["valid"])
 
 
 def at_size(pred: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:

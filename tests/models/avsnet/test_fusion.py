@@ -54,29 +54,29 @@ def test_once_the_gate_is_open_every_weight_and_the_echo_get_a_gradient(kind):
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_the_factor_leads_from_what_is_seen_to_what_is_heard_as_far_as_that_is_trusted(kind):
+def test_what_is_heard_does_not_depend_on_the_scale_of_what_is_seen_and_trust_can_be_none_or_whole(kind):
     torch.manual_seed(0)
     fusion = ScaleFusion(kind, CHANNELS, WIDTH)
     x, echo = maps(kind)
     depth = torch.exp(torch.randn(len(x), 1, 5, 7))
-    seen = depth.log().mean(dim=(1, 2, 3))
     last = fusion.read_out._net[2]
     with torch.no_grad():
         last.bias[1] = -100.0
-        assert torch.equal(fusion.factor(x, echo, depth), torch.ones(len(x)))
+        assert not fusion.apart(x, echo, depth)[1].any()
         last.bias[1] = 100.0
-        heard = torch.log(fusion.factor(x, echo, depth)) + seen
-        torch.testing.assert_close(torch.log(fusion.factor(x, echo, 3.0 * depth)) + seen + np.log(3.0), heard)
-        assert (torch.log(fusion.factor(x, echo.flip(0), depth)) + seen - heard).abs().max() > 1e-3
+        apart, trust = fusion.apart(x, echo, depth)
+        assert torch.equal(trust, torch.ones(len(x)))
+        torch.testing.assert_close(fusion.apart(x, echo, 3.0 * depth)[0] + np.log(3.0), apart)
+        assert (fusion.apart(x, echo.flip(0), depth)[0] - apart).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_a_fresh_factor_hears_e_metres_and_half_trusts_it_whatever_the_bottleneck_holds(kind):
+def test_a_fresh_fusion_hears_e_metres_and_half_trusts_it_whatever_the_bottleneck_holds(kind):
     torch.manual_seed(0)
     fusion = ScaleFusion(kind, CHANNELS, WIDTH)
     x, echo = maps(kind)
-    factor = fusion.factor(3.0 * x, 3.0 * echo, torch.ones(len(x), 1, 5, 7))
-    assert torch.allclose(torch.log(factor), torch.tensor(0.5), atol=0.02)
+    apart, trust = fusion.apart(3.0 * x, 3.0 * echo, torch.ones(len(x), 1, 5, 7))
+    assert torch.allclose(trust * apart, torch.tensor(0.5), atol=0.02)
 
 
 def test_the_closed_gate_itself_gets_a_gradient():

@@ -151,6 +151,20 @@ def test_an_echo_that_is_fused_into_the_scale_multiplies_every_metre_by_one_fact
     assert not torch.allclose(model(nearer)["metric_depth"], loud["metric_depth"])
 
 
+def test_in_training_an_echo_is_also_trusted_wholly_where_there_is_one(heard):
+    model = tiny("avsnet_lite0_av", fuse_into="scale", echo_dropout=0.1)
+    assert "as_heard" not in model(heard)
+    for norm in (part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
+        norm.momentum = 0.0
+    seen = model.train()(batch(sound=False))
+    assert torch.equal(seen["as_heard"], seen["metric_depth"])
+    out = model(heard)
+    moved, wholly = (torch.log(out[key] / seen["metric_depth"]) for key in ("metric_depth", "as_heard"))
+    share = moved / wholly  # the trust, one number a picture
+    torch.testing.assert_close(share, share[..., :1, :1].expand_as(share), rtol=1e-3, atol=1e-3)
+    assert (share > 0.0).all() and (share < 1.0).all()
+
+
 def test_less_trust_moves_the_logarithm_of_every_metre_by_as_much_less(heard, tmp_path):
     model = tiny("avsnet_lite0_av", fuse_into="scale")
     model.save_pretrained(tmp_path)

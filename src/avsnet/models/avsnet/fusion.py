@@ -184,8 +184,8 @@ class ScaleFusion(Fusion):
         if output == "residual":
             nn.init.ones_(self.gate)
 
-    def factor(self, x: Tensor, echo: Tensor, depth: Tensor) -> Tensor:
-        """The factor, (B,), above 0.
+    def apart(self, x: Tensor, echo: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """How far what is heard lies from what is seen, ln, and how far it is trusted, (B,) each.
 
         Args:
             x: (B, C, h, w) visual.
@@ -194,4 +194,4 @@ class ScaleFusion(Fusion):
         """
         heard, trust = self.read_out(self(x, echo)).mean(dim=(2, 3)).unbind(dim=1)
         seen = torch.log(depth.clamp_min(_NEAREST)).mean(dim=(1, 2, 3))
-        return torch.exp(self.most_trust * torch.sigmoid(trust) * (heard - seen))
+        return heard - seen, self.most_trust * torch.sigmoid(trust)

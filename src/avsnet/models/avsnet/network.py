@@ -175,7 +175,8 @@ class AVSNet(
 
         Returns:
             `metric_depth` (B, 1, h, w) metres; `bin_centers` (B, K, h, w) and `seed_centers` (B, K, H/32, W/32)
-            metres; of a network that hears also `heard` (B,) bool, which rows' echoes were used.
+            metres; of a network that hears also `heard` (B,) bool, which rows' echoes were used; and in training, with
+            `fuse_into` "scale", `as_heard` (B, 1, h, w), the metres if the echo were trusted wholly.
 
         Raises:
             SampleError: no image, or one that is not legal; no sound, or one that is none, for a network that needs it.
@@ -199,8 +200,11 @@ class AVSNet(
         if isinstance(self.fusion, ScaleFusion):
             metres = outputs["metric_depth"]
             canonical = metres if zoom is None else metres / zoom[:, None, None, None]
-            factor = self.fusion.factor(bottleneck, echo, canonical)
-            outputs = _times(outputs, torch.where(heard, factor, 1.0))  # without an echo: as it sees
+            apart, trust = self.fusion.apart(bottleneck, echo, canonical)
+            apart = torch.where(heard, apart, 0.0)  # without an echo: as it sees
+            outputs = _times(outputs, torch.exp(trust * apart))
+            if self.training:
+                outputs["as_heard"] = metres * torch.exp(apart)[:, None, None, None]
         return outputs
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
