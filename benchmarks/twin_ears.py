@@ -106,8 +106,8 @@ def factor(net: Any, seen: Tensor, bottleneck: Tensor, echo: Tensor, zoom: Tenso
     if net.training:
         dropped = torch.rand(len(heard)) < net.echo_dropout
         heard = torch.where(dropped[:, None], net.echo_encoder.null, heard)
-    metres, trust = net.fusion.read_out(net.fusion(bottleneck, heard)).mean(dim=(2, 3)).unbind(dim=1)
-    return torch.sigmoid(trust) * (metres - seen)
+    apart, trust = net.fusion.apart(bottleneck, heard, seen)
+    return trust * apart
 
 
 def silog_of(numbers: Tensor, moved: Tensor) -> Tensor:

@@ -27,7 +27,6 @@ _MOST_CHANNELS = 256  # of a full bilinear map; where there are more, x is proje
 _PROJECTED = 128
 _RANK = 256
 _HEADS = 4
-_NEAREST = 1e-3  # metres, before a logarithm
 
 
 def bilinear(visual: Tensor, echo: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -184,14 +183,13 @@ class ScaleFusion(Fusion):
         if output == "residual":
             nn.init.ones_(self.gate)
 
-    def apart(self, x: Tensor, echo: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    def apart(self, x: Tensor, echo: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """How far what is heard lies from what is seen, ln, and how far it is trusted, (B,) each.
 
         Args:
             x: (B, C, h, w) visual.
             echo: as of `Fusion`.
-            depth: (B, 1, H, W) metres by sight.
+            seen: (B,) mean of ln depth by sight, metres.
         """
         heard, trust = self.read_out(self(x, echo)).mean(dim=(2, 3)).unbind(dim=1)
-        seen = torch.log(depth.clamp_min(_NEAREST)).mean(dim=(1, 2, 3))
         return heard - seen, self.most_trust * torch.sigmoid(trust)

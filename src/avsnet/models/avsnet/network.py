@@ -51,6 +51,7 @@ PLACES = ("bins", "decoder", "scale")
 WEIGHTS = "model.safetensors"
 """The file of weights in a saved network's folder."""
 
+_NEAREST = 1e-3  # metres, before a logarithm
 _NARROW = 64
 
 
@@ -200,7 +201,8 @@ class AVSNet(
         if isinstance(self.fusion, ScaleFusion):
             metres = outputs["metric_depth"]
             canonical = metres if zoom is None else metres / zoom[:, None, None, None]
-            apart, trust = self.fusion.apart(bottleneck, echo, canonical)
+            seen = torch.log(canonical.clamp_min(_NEAREST)).mean(dim=(1, 2, 3))
+            apart, trust = self.fusion.apart(bottleneck, echo, seen)
             apart = torch.where(heard, apart, 0.0)  # without an echo: as it sees
             outputs = _times(outputs, torch.exp(trust * apart))
             if self.training:
