@@ -17,7 +17,7 @@ def scene() -> np.ndarray:
 
 
 def test_ten_bits_in_a_16_bit_picture_are_a_warning_of_the_prediction(tmp_path):
-    Image.fromarray(scene() * np.uint16(4)).save(tmp_path / "ten.png")
+    Image.fromarray(scene().astype(np.uint16) * 4).save(tmp_path / "ten.png")
     with Image.open(tmp_path / "ten.png") as picture:
         for given in (tmp_path / "ten.png", picture):
             assert any("10 bits" in text for text in avsnet.predict(given).warnings)
