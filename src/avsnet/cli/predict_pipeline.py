@@ -32,8 +32,8 @@ _SMALL = 8_000_000
 """Weights up to which one thread is faster than two: 4 M take 20 ms with one and 25 ms with two."""
 
 _BATCH = 8
-"""Pictures at a time through a small network, or on a GPU: a folder takes a tenth less time than with four, one alone
-half as much again. Three times as many are held in memory, of 36 MB each if they have 12 megapixels."""
+"""Pictures at a time through a small network, or on a GPU: a folder takes a tenth less time than with four. Three times
+as many are held in memory, of 36 MB each if they have 12 megapixels."""
 
 _MOST_THREADS = 8
 """That read and write; each has a picture in its hands."""

@@ -162,7 +162,7 @@ class TrainConfig:
             from frames of a moving camera without their depth (Monodepth2, MonoViT, Lite-Mono); or ear, the network of
             scale_from ear.
         heard_weight: of the same loss of `as_heard`, what a network with `fuse_into` scale says if it trusts its echo
-            wholly. At 0 little is trusted at first, so little is learned from echoes, and less is trusted.
+            wholly. At 0 echoes teach only as far as they are trusted, and trust can fall to nothing before they have.
         accumulate: parts into which each process divides its share of a batch, one after the other.
         precision: 32-true, bf16-mixed or 16-mixed.
         validate_every: epochs from one validation to the next, such as 0.25; the last step is followed by one, too.
