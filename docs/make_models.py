@@ -36,7 +36,7 @@ or Lightning modules.
 | `disparity` | 1 / depth up to a scale |
 | `affine_disparity` | 1 / depth up to scale and shift |
 
-Third-party depth models: `onnx:PATH`, `huggingface:ID_OR_FOLDER` (see the README).
+Third-party depth models: `onnx:PATH`, `huggingface:ID_OR_FOLDER` ([your own model](own_model.md)).
 """
 
 COLUMNS = ("name", "takes", "gives", "input", "parameters", "code", "weights", "published at", "source")

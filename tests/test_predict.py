@@ -28,7 +28,7 @@ from avsnet.errors import (
 )
 from avsnet.geometry import intrinsics_from_fov, resize_intrinsics
 from avsnet.models.info import ModelInfo
-from avsnet.predict import predict, predict_with_evidence
+from avsnet.predict import loaded, predict, predict_with_evidence
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -339,7 +339,7 @@ def test_a_module_that_breaks_the_contract_is_refused(grey):
         avsnet.predict(grey, depth_model=model, scale_from="none")
 
 
-def test_a_name_is_loaded_once_per_process_and_an_unknown_one_is_told(grey, tmp_path, monkeypatch):
+def test_a_name_is_loaded_once_until_its_files_change_and_an_unknown_one_is_told(grey, tmp_path):
     path = tmp_path / "toy.onnx"
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 6, 8])
     values = helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, 1, 6, 8])
@@ -347,11 +347,13 @@ def test_a_name_is_loaded_once_per_process_and_an_unknown_one_is_told(grey, tmp_
     node = helper.make_node("ReduceMean", ["image", "axes"], ["map"], keepdims=1)
     graph = helper.make_graph([node], "toy", [image], [values], [axes])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
-    path.with_suffix(".json").write_text('{"output": "metric_depth", "layout": "NCHW", "size": [6, 8]}')
-    first = avsnet.predict(grey, depth_model=f"onnx:{path}", scale_from="none")
+    side, name = path.with_suffix(".json"), f"onnx:{path}"
+    side.write_text('{"output": "metric_depth", "layout": "NCHW", "size": [6, 8]}')
+    first = avsnet.predict(grey, depth_model=name, scale_from="none")
     assert np.allclose(first.depth, 128 / 255) and len(first.weights_hash) == 12
-    path.unlink()
-    assert np.array_equal(avsnet.predict(grey, depth_model=f"onnx:{path}", scale_from="none").depth, first.depth)
+    assert loaded(name) is loaded(name)
+    side.write_text('{"output": "metric_depth", "layout": "NCHW", "size": [6, 8], "output_scale": 2}')
+    assert np.allclose(avsnet.predict(grey, depth_model=name, scale_from="none").depth, 2 * first.depth)
     with pytest.raises(ModelError, match="unknown model 'depth_anyone'; near it"):
         avsnet.predict(grey, depth_model="depth_anyone")
 

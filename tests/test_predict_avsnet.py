@@ -14,7 +14,6 @@ from avsnet.models import create_model
 from avsnet.models.infer import infer
 from avsnet.models.info import ModelInfo
 from avsnet.models.sound import sound_for
-from avsnet.predict import loaded
 from avsnet.predictor import Predictor
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
@@ -69,18 +68,13 @@ def packaged(nets, tmp_path, monkeypatch):
     for name in ("avsnet_lite0_av", "avsnet_lite0_v"):
         nets[name].save_pretrained(tmp_path / "packaged" / name)
     monkeypatch.setattr(weights, "PACKAGED", tmp_path / "packaged")
-    loaded.cache_clear()
-    yield tmp_path / "packaged"
-    loaded.cache_clear()
+    return tmp_path / "packaged"
 
 
 @pytest.fixture
 def unpackaged(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "PACKAGED", tmp_path / "none")
     monkeypatch.setenv("AVSNET_CACHE", str(tmp_path / "none"))
-    loaded.cache_clear()
-    yield
-    loaded.cache_clear()
 
 
 def heard(net, picture, waveform):

@@ -47,7 +47,7 @@ def predict(
         image: a file, a PIL picture, or (H, W, 3) uint8 RGB.
         echo: a WAV file, or (2, N) floats in -1..1, left ear first, with their `sample_rate`; (1, N) works too.
         depth_model: a name for `create_model`, with its default weights, or NAME=PATH with those of a file or folder,
-            loaded once per process; the folder of a saved AVS-Net; or a module that keeps the contract of
+            loaded once until they change; the folder of a saved AVS-Net; or a module that keeps the contract of
             `avsnet.models` and carries its `ModelInfo` as `info`.
         scale_from: the name or folder of an AVS-Net: the paper's rule, M = R median(Mp) / median(R), and for a model
             whose shift is open the least-squares fit of both. `"ranging"`: the time of flight of the echo. `"ear"`: a

@@ -223,6 +223,15 @@ def test_where_other_metres_outweigh_a_sure_ear_its_own_answer_is_told(room, bel
     assert all(f"{alone.scale / beside.scale:.2g} times as large" in line for line in lines)
 
 
+@pytest.mark.parametrize(("unrelated", "told"), [(False, False), (True, True)])
+def test_beside_other_metres_an_echo_is_doubted_only_for_what_it_says(room, unrelated, told):
+    """Not because the chance that it belongs, with which one begins there, is less than a half."""
+    waveform = free_field(9.0) if unrelated else None
+    beside = heard(room, waveform=waveform, own=ScalePosterior.normal(1.0, 0.1))
+    assert (beside.belongs < 0.4) == told
+    assert any("may not belong" in line for line in beside.warnings) == told
+
+
 def test_metres_off_the_grid_are_taken_to_its_end(room, network):
     found = heard(room, network, own=ScalePosterior.normal(1e4, 0.1))
     assert found.scale * np.median(room[0]) == pytest.approx(20.0, rel=0.1)

@@ -39,7 +39,7 @@ _BESIDE_A_WITNESS = (0.3, 0.4)
 _LESS_SURE, _NARROW = 0.75, 9_000.0  # the latter in hertz
 _FINER = 5  # cells of the posterior to one of the network's
 _EDGE = 0.1  # of log scale, from the end of the grid
-_DOUBTFUL = 0.5  # probability that the echo is the map's, under which the user is told
+_DOUBTFUL = 0.5  # probability that the echo is the map's, under which the user is told; less where it begins lower
 _SURE = 0.7  # probability that the echo is the map's, and confidence, over which the ear's own answer is told
 _LOW = 0.3  # confidence under which the user is told
 
@@ -105,7 +105,8 @@ def posterior_from_ear(
     alone = _weighed(ScalePosterior(log_scale, np.exp(log_prior)), likelihood, power, float(ear.matched))
     # A metric model's own scale stands in the place of what any map tells: both come from the same picture.
     found = alone if own is None else _weighed(_on_grid(own, log_scale), likelihood, *_BESIDE_A_WITNESS)
-    warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(found, alone))
+    doubtful = min(_DOUBTFUL, float(ear.matched) if own is None else _BESIDE_A_WITNESS[1])
+    warnings = (about_rig(echo.rig), *echo.warnings, *_doubts(found, alone, doubtful))
     return replace(found, warnings=warnings)
 
 
@@ -203,10 +204,10 @@ def _on_grid(own: ScalePosterior, log_scale: np.ndarray) -> ScalePosterior:
     return ScalePosterior(log_scale, np.interp(log_scale, moved.log_scale, moved.probability, left=0.0, right=0.0))
 
 
-def _doubts(found: EarScale, alone: EarScale) -> list[str]:
+def _doubts(found: EarScale, alone: EarScale, doubtful: float) -> list[str]:
     """What to know before trusting the scale, the ear's own answer included where other metres outweigh it."""
     told, posterior = [], found.posterior
-    if found.belongs < _DOUBTFUL:
+    if found.belongs < doubtful:
         told.append(
             f"the echo may not belong to this picture ({found.belongs:.0%} probable that it does): the scale is mostly "
             "what was known without it"
