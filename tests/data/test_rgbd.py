@@ -47,8 +47,40 @@ def test_a_folder_with_a_camera_file_holds_millimetres(tmp_path):
 
 def test_without_a_camera_such_a_folder_is_no_bare_source_but_can_be_named(tmp_path):
     root = folder(tmp_path, "color", "depth", ["7"], 2.0, 1000)
+    assert recognise(root).name == "rgbd"
+    (root / "color" / "7.wav").touch()
     assert recognise(root).name == "folder"
     assert "intrinsics" not in RgbdFolder(root)[0]
+
+
+def test_depth_of_eight_bits_is_nyus_or_needs_its_unit(tmp_path):
+    """A map for people, 0..255 from near to far, is no depth in metres."""
+    root = folder(tmp_path, "images", "depth", ["7"], 2.0, 1000)
+    np.savetxt(root / "K.txt", [[60.0, 0, 30.0], [0, 61.0, 24.0], [0, 0, 1]])
+    Image.fromarray(np.full((48, 64), 90, np.uint8)).save(root / "depth" / "7.png")
+    with pytest.raises(DataError, match="depth/ has 8 bits and is not NYU's"):
+        open_data(root)
+    for name, of_nyu in (("images", (228, 304, 3)), ("depth", (228, 304))):
+        Image.fromarray(np.full(of_nyu, 90, np.uint8)).save(root / name / "7.png")
+    (root / "K.txt").unlink()
+    assert RgbdFolder(root)[0]["depth"][0, 9, 9].item() == pytest.approx(90.5 / 25.5)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, -1), (8, 1)])
+def test_depth_and_camera_are_turned_as_exif_turns_the_picture(tmp_path, orientation, turns):
+    root = folder(tmp_path, "images", "depth", ["7"], 2.0, 1000)
+    np.savetxt(root / "K.txt", [[60.0, 0, 30.0], [0, 61.0, 20.0], [0, 0, 1]])
+    stored = np.linspace(1000, 4000, 48 * 64).reshape(48, 64).astype(np.uint16)
+    Image.fromarray(stored).save(root / "depth" / "7.png")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (root / "images" / "7.png").unlink()
+    Image.new("RGB", (64, 48)).save(root / "images" / "7.jpg", exif=exif)
+    sample = RgbdFolder(root)[0]
+    np.testing.assert_allclose(sample["depth"][0], np.rot90(stored, turns) / 1000.0, atol=1e-6)
+    assert sample["image"].shape[1:] == sample["depth"].shape[1:]
+    expected = [60.0, 61.0] if orientation == 3 else [61.0, 60.0]
+    assert sample["intrinsics"].diagonal()[:2].tolist() == expected
 
 
 def test_scannet_has_scenes_and_cameras_of_colour_and_of_depth(tmp_path):
@@ -86,8 +118,10 @@ def test_pictures_and_maps_are_paired_nearest_first_and_once():
 
 
 def test_a_folder_of_time_stamps_alone_is_tum(tmp_path):
+    """Of others in rgb/ the unit is open: ICL-NUIM counts as TUM does, many count millimetres."""
     folder(tmp_path, "rgb", "depth", ["0", "1"], 1.0, 1000)
-    with pytest.raises(DataError, match=r"rgbd\.json"):
+    assert recognise(tmp_path).name == "rgbd"
+    with pytest.raises(DataError, match=r"without the time stamps of TUM: .* 1/1000 or 1/5000 m; .* rgbd\.json"):
         RgbdFolder(tmp_path)
 
 

@@ -117,6 +117,25 @@ def test_maps_of_other_weights_in_the_folder_are_refused(models, cases, tmp_path
         evaluate(TRIALS[:1], cases, tmp_path)
 
 
+@pytest.mark.parametrize("changed", ["image", "waveform"])
+def test_maps_of_other_pictures_or_recordings_by_the_same_names_are_made_anew(
+    models, rooms, tmp_path, monkeypatch, changed
+):
+    data = rooms()
+    trials = [Trial(System("toy_av"))]
+    before = evaluate(trials, Cases(data, "toys", 12.0), tmp_path / "kept").rows
+    read = type(data).__getitem__
+
+    def other(self, index):
+        sample = read(self, index)
+        return sample | {changed: 0.5 * sample[changed]}
+
+    monkeypatch.setattr(type(data), "__getitem__", other)
+    again = evaluate(trials, Cases(data, "toys", 12.0), tmp_path / "kept").rows
+    assert again != before
+    assert again == evaluate(trials, Cases(data, "toys", 12.0), tmp_path / "fresh").rows
+
+
 def test_one_unreadable_row_is_left_out_and_told_and_more_of_them_stop(models, tmp_path, rooms):
     with pytest.warns(UserWarning, match=r"left out 1 unreadable rows, such as room/2"):
         scores = evaluate(TRIALS[:1], Cases(rooms(broken=[2]), "toys", 12.0), tmp_path / "one")

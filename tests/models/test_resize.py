@@ -66,6 +66,13 @@ def test_the_input_size_is_the_fixed_one_or_the_nearest_legal_one(shape):
     assert abs(height - max(shape[0], 32)) <= 16 and abs(width - max(shape[1], 32)) <= 16
 
 
+@pytest.mark.parametrize(("shape", "turned"), [((640, 480), True), ((480, 640), False), ((480, 480), False)])
+def test_a_size_may_be_turned_as_the_picture_stands(shape, turned):
+    assert input_size(info((64, 96), 32, fit="turned"), *shape) == ((96, 64) if turned else (64, 96))
+    assert input_size(info((96, 64), 32, fit="turned"), *shape[::-1]) == ((64, 96) if turned else (96, 64))
+    assert input_size(info((64, 96), 32), *shape) == (64, 96)
+
+
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (101, 999), (2000, 1900)])
 def test_a_kept_aspect_brings_one_side_to_the_size_and_leaves_the_shape(shape):
     height, width = input_size(info((280, 420), 14, fit="minimal"), *shape)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -161,6 +162,18 @@ def test_the_card_tells_command_seed_data_duration_scores_and_limits(finished, t
     ):
         assert part in card
     assert re.search(r"duration: \d+\.\d minutes on 1 x \d+ CPU threads", card)
+
+
+def test_what_was_left_out_stands_in_no_record_and_may_not_come_back_amid_the_run(toy_world, tmp_path, capsys):
+    gone = f"rgbd:{tmp_path / 'nyu'}"
+    config = config_for(toy_world, tmp_path / "run", epochs=1)
+    config = replace(config, data=replace(config.data, train=[*config.data.train, gone], may_lack=[gone]))
+    card = (train(config) / "MODEL_CARD.md").read_text()
+    assert f"{gone}: not on this disk; the run goes on without it" in capsys.readouterr().err
+    assert gone not in card and gone not in (tmp_path / "run" / "config.yaml").read_text()
+    (tmp_path / "nyu").mkdir()
+    with pytest.raises((TrainingError, DataError)):
+        train(replace(config, resume=True))
 
 
 def test_pictures_show_every_sample_with_a_bar_in_metres(finished):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -151,9 +153,11 @@ def test_a_source_of_no_known_form_is_refused(source):
 
 def test_a_source_that_may_lack_is_left_out_and_named_and_all_others_are_kept(tmp_path):
     gone, here = f"rgbd:{tmp_path / 'gone'}", f"rgbd:{tmp_path}"
-    left, lines = present([gone, gone, here, "rooms:offices:0-3"], [gone, here])
-    assert left == [here, "rooms:offices:0-3"]
+    rooms = "rooms:offices:0-3"
+    left, lines = present(replace(CONFIG, train=[gone, gone, here, rooms], val=[gone, rooms], may_lack=[gone, here]))
+    assert (left.train, left.val, left.may_lack) == ([here, rooms], [rooms], [here])
     assert lines == [f"{gone}: not on this disk; the run goes on without it"]
-    assert present([gone], []) == ([gone], [])  # opening it says what is wrong
-    with pytest.raises(OptionError, match="no other source"):
-        present([gone], [gone])
+    required = replace(CONFIG, train=[gone], val=[])
+    assert present(required) == (required, [])  # opening it says what is wrong
+    with pytest.raises(OptionError, match=r"no other source in data\.val"):
+        present(replace(CONFIG, train=[rooms, gone], val=[gone], may_lack=[gone]))

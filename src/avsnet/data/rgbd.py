@@ -21,6 +21,7 @@ from avsnet.data.split_files import SPLITS, in_split, room_types
 from avsnet.data.transforms import check_size, load_image, resize_nearest
 from avsnet.errors import DepthError, OptionError
 from avsnet.geometry import resize_intrinsics
+from avsnet.io.depth_maps import map_like_picture
 from avsnet.io.pictures import picture_size
 from avsnet.metrics import valid_depth
 
@@ -97,7 +98,7 @@ class RgbdFolder(Dataset[dict[str, Any]]):
         if "image" in self.keys:
             sample["image"] = load_image(frame.image, self.size)
         if "depth" in self.keys:
-            metres = self.convention.read(frame.depth, frame.mask)
+            metres = map_like_picture(self.convention.read(frame.depth, frame.mask), frame.depth, frame.image)
             if abs(metres.shape[1] * own[0] / (metres.shape[0] * own[1]) - 1.0) > ASPECT:
                 raise DepthError(f"{frame.depth}: {metres.shape} with a picture of {own}; give the same aspect ratio")
             depth, valid = valid_depth(resize_nearest(metres, size), self.cap)

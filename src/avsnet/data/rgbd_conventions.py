@@ -16,7 +16,8 @@ import numpy as np
 from avsnet.errors import AvsnetError, DataError, DepthError
 from avsnet.io.arrays import read_array
 from avsnet.io.depth_maps import read_depth, read_map
-from avsnet.io.pictures import IMAGE_SUFFIXES, open_picture
+from avsnet.io.pictures import IMAGE_SUFFIXES, open_picture, picture_size
+from avsnet.io.recordings import ECHO_SUFFIXES
 from avsnet.io.texts import read_json
 
 DEPTH_SUFFIXES = (".png", ".npy", ".npz", ".tif", ".tiff", ".pgm")
@@ -180,14 +181,27 @@ def scenes_of(root: Path) -> tuple[Convention, list[Path]] | None:
 
 
 def is_unmistakable(root: Path) -> bool:
-    """Whether a folder says what it is: by `rgbd.json`, by names and types of one data set, or by its camera file."""
+    """Whether a folder says what it is: by `rgbd.json`, by names and types of one data set, by its camera file.
+
+    Without one it does where it holds no recordings: pictures and depth next to these may be captures.
+    """
     if (root / SETTINGS).exists():
         return True
     found = scenes_of(root)
-    if found is None:
-        return False
-    convention, scenes = found
-    return convention.camera is not None or bool(camera_files(scenes[0], root))
+    if found is not None and (found[0].camera is not None or camera_files(found[1][0], root)):
+        return True
+    return (found is not None or _looks_usual(root)) and not _has_recordings(root)
+
+
+def why_unknown(root: Path) -> str:
+    """Why no convention fits a folder, for people."""
+    if not _looks_usual(root):
+        return "written by no convention that we know (rgb/, color/ or images/ next to depth/, or DIODE's)"
+    if any(_has_pairs(root, convention) and _has_eight_bits(root, convention) for convention in CONVENTIONS.values()):
+        return "depth/ has 8 bits and is not NYU's labelled set, so that its unit is not known"
+    if (root / "rgb").is_dir():
+        return "rgb/ next to depth/ without the time stamps of TUM: a unit of depth may be 1/1000 or 1/5000 m"
+    return "no picture and depth map next to each other could be read"
 
 
 def read_settings(path: Path) -> Convention:
@@ -231,6 +245,17 @@ def read_settings(path: Path) -> Convention:
     return convention
 
 
+def _looks_usual(root: Path) -> bool:
+    """Whether pictures and depth lie in folders that are usual, however they are written."""
+    return (root / "depth").is_dir() and any((root / name).is_dir() for name in ("rgb", "color", "images"))
+
+
+def _has_recordings(root: Path) -> bool:
+    """Whether a recording lies in a folder or right below it."""
+    folders = [root, *(path for path in root.iterdir() if path.is_dir())]
+    return any(path.suffix.lower() in ECHO_SUFFIXES for folder in folders for path in folder.iterdir())
+
+
 def _numbers(path: Path, name: str, given: Any, length: int | None) -> tuple[Any, ...]:
     numbers = given if isinstance(given, list) else []
     if not numbers or not all(isinstance(one, int | float) for one in numbers) or length not in (None, len(numbers)):
@@ -269,15 +294,20 @@ def _fits(scene: Path, convention: Convention) -> bool:
         first = next(iter(files_of(scene, convention.pictures, IMAGE_SUFFIXES)))
         if not re.fullmatch(convention.names, first):
             return False
-    return convention.eight_bits == _has_eight_bits(scene, convention)
+    eight_bits = _has_eight_bits(scene, convention)
+    if eight_bits and not (scene / "split.csv").exists():  # 8 bits may be anything: NYU's have its size at least
+        depth = next(iter(files_of(scene, convention.depth, DEPTH_SUFFIXES).values()))
+        eight_bits = convention.camera_size is not None and picture_size(depth) == convention.camera_size[::-1]
+        return convention.eight_bits and eight_bits
+    return convention.eight_bits == eight_bits
 
 
 def _has_eight_bits(scene: Path, convention: Convention) -> bool:
-    first = next(iter(files_of(scene, convention.depth, DEPTH_SUFFIXES).values()))
-    if first.suffix.lower() in (".npy", ".npz"):
+    depth = next(iter(files_of(scene, convention.depth, DEPTH_SUFFIXES).values()))
+    if depth.suffix.lower() in (".npy", ".npz"):
         return False
     try:
-        with open_picture(first) as picture:
+        with open_picture(depth) as picture:
             return picture.mode == "L"
     except (OSError, AvsnetError):
         return False

@@ -16,10 +16,12 @@ from avsnet.data.rgbd_conventions import (
     camera_files,
     files_of,
     scenes_of,
+    why_unknown,
 )
 from avsnet.data.split_files import table_rows
 from avsnet.errors import CalibrationError, DataError
 from avsnet.geometry import read_intrinsics, resize_intrinsics
+from avsnet.io.orientation import exif_orientation
 from avsnet.io.pictures import IMAGE_SUFFIXES
 
 ASPECT = 0.01
@@ -58,8 +60,8 @@ def find_frames(root: Path) -> tuple[Convention, list[Frame]]:
     found = scenes_of(root)
     if found is None:
         raise DataError(
-            f"{root}: written by no convention that we know (rgb/, color/ or images/ next to depth/, or DIODE's); say "
-            f'how it is in {SETTINGS}, such as {{"pictures": "rgb/*", "depth": "depth/*", "depth_scale": 1000}}'
+            f"{root}: {why_unknown(root)}; say how it is in "
+            f'{SETTINGS}, such as {{"pictures": "rgb/*", "depth": "depth/*", "depth_scale": 1000}}'
         )
     convention, scenes = found
     listed = _listed_pairs(root / "pairs.csv")
@@ -141,7 +143,7 @@ def camera_of_frame(frame: Frame, convention: Convention, size: tuple[int, int])
     first: CalibrationError | None = None
     for path in frame.cameras:
         try:
-            return read_intrinsics(path, size[1], size[0])
+            return read_intrinsics(path, size[1], size[0], exif_orientation(frame.image))
         except CalibrationError as error:  # a folder may hold the cameras of colour and of depth
             first = first or error
     if first is not None:

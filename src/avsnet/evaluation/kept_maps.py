@@ -62,14 +62,14 @@ class MapCache:
 
     def at_picture_size(self, case: Case, index: int) -> np.ndarray:
         """(H, W) float32 the system's map of an instance, in the unit of `info.output`."""
-        values = self._load(self.path(case.id))
+        values = self._load(self.path(case))
         if values is None:
             values = self._predict(case, index)
         return at_picture_size(values, self.info, case.depth.shape)
 
-    def path(self, name: str) -> Path:
-        """Where the map of an instance lies."""
-        return self.folder / f"{_file_name(name)}.npy"
+    def path(self, case: Case) -> Path:
+        """Where the map of an instance lies; of another picture, camera or recording by the same name elsewhere."""
+        return self.folder / f"{_file_name(case.id)}.{_contents(case)}.npy"
 
     def _predict(self, case: Case, index: int) -> np.ndarray:
         heard = self.cases.heard(case, index, self.system.echo)
@@ -77,7 +77,7 @@ class MapCache:
         values = network_map(self.model, case.picture, camera=case.intrinsics, **heard)
         self.forward_seconds += time.perf_counter() - start
         self.forward_count += 1
-        with atomic_path(self.path(case.id)) as temporary, temporary.open("wb") as file:
+        with atomic_path(self.path(case)) as temporary, temporary.open("wb") as file:
             np.save(file, values)
         return values
 
@@ -107,6 +107,15 @@ class MapCache:
                 temporary.write_text(json.dumps(self.provenance, indent=1), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _contents(case: Case) -> str:
+    """What a network makes its map of, as a short text; another instance's echo is told from others by the own one."""
+    digest = hashlib.sha256()
+    parts = [case.picture, case.intrinsics, None if case.waveform is None else case.waveform.numpy()]
+    for part in parts:
+        digest.update(b"none" if part is None else f"{part.shape} {part.dtype} ".encode() + part.tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _hash_of(system: System, model: torch.nn.Module) -> str:

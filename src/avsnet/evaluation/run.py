@@ -25,7 +25,7 @@ from avsnet.evaluation.kept_maps import MapCache
 from avsnet.evaluation.protocol import MINIMUM, ORACLES, Truth
 from avsnet.evaluation.scores import Row, Scores, number
 from avsnet.evaluation.trials import Scaling, System, Trial, sort_key
-from avsnet.geometry import camera_of
+from avsnet.geometry import ASSUMED_FOV, camera_of
 from avsnet.io.recordings import Recording
 from avsnet.metrics import METRICS
 from avsnet.metrics_shape import SHAPE_METRICS
@@ -99,9 +99,11 @@ def evaluate(
     first, step = (1, 1) if shard is None else shard
     places = range(first - 1, len(cases), step)
     unreadable: list[str] = []
+    without_camera = 0
     for index, read in tqdm(_read_ahead(cases, places), cases.name, len(places), unit="image", disable=None):
         try:
-            evaluated = _Evaluated(read(), index, cases, caches, rig)
+            case = read()
+            evaluated = _Evaluated(case, index, cases, caches, rig)
             rows = [evaluated.row(trial) for trial in sorted(trials, key=sort_key)]
         except DataError as error:
             unreadable.append(str(error))
@@ -110,12 +112,19 @@ def evaluate(
             continue
         scores.rows += rows
         scores.intervals += evaluated.intervals
+        without_camera += case.intrinsics is None
         clock.images += 1
     if unreadable and not scores.rows:
         raise DataError(f"{cases.name}: no row can be read, such as {unreadable[0]}")
     if unreadable:
         warnings.warn(
             f"{cases.name}: left out {len(unreadable)} unreadable rows, such as {unreadable[0]}", stacklevel=2
+        )
+    if without_camera and any(cache.info.takes_intrinsics for cache in caches.values()):
+        warnings.warn(
+            f"{cases.name}: no camera known of {without_camera} of {len(places)} pictures; {ASSUMED_FOV:g} degrees "
+            "along the long side are assumed",
+            stacklevel=2,
         )
     scores.write(out, shard)
     clock.forward += sum(cache.forward_seconds for cache in caches.values())

@@ -13,9 +13,10 @@ OUTPUT_KINDS = ("metric_depth", "relative_depth", "affine_depth", "disparity", "
 """What a model's numbers can mean: metres; depth up to a scale; depth up to scale and shift; 1 / depth up to
 a scale; 1 / depth up to scale and shift. The kind is also the key of the map in what `forward` returns."""
 
-FITS = ("exact", "minimal", "upper", "lower")
-"""How a picture comes to a model's `size`: to it exactly, whatever the aspect; or by one factor for both sides: the
-one that changes less, the smaller (no side is over its bound) or the larger (none is under it)."""
+FITS = ("exact", "turned", "minimal", "upper", "lower")
+"""How a picture comes to a model's `size`: to it exactly, whatever the aspect; to it or, where only one of both is
+upright, to its sides exchanged; or by one factor for both sides: the one that changes less, the smaller (no side is
+over its bound) or the larger (none is under it)."""
 
 FLIPS = ("none", "mean", "blend")
 """What becomes of the mirrored picture's map: not made; averaged with the first; or blended with it so that each

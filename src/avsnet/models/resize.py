@@ -34,9 +34,9 @@ def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
     """The size at which a network sees a picture by default.
 
     Args:
-        info: of the network. With a `size` it is that; where the aspect is kept, the picture is scaled by the factor
-            that `fit` names, and then to the nearest multiples; without a `size`, the nearest multiples to the
-            picture's own.
+        info: of the network. With a `size` it is that, or that turned to the picture's side; where the aspect is kept,
+            the picture is scaled by the factor that `fit` names, and then to the nearest multiples; without a `size`,
+            the nearest multiples to the picture's own.
         height: of the picture, pixels.
         width: of the picture, pixels.
 
@@ -46,9 +46,13 @@ def input_size(info: ModelInfo, height: int, width: int) -> tuple[int, int]:
     >>> info = ModelInfo("net", "disparity", "MIT", "MIT", "a paper", (518, 518), size_multiple=14, fit="minimal")
     >>> input_size(info, 480, 640)
     (518, 686)
+    >>> info = ModelInfo("net", "disparity", "MIT", "MIT", "a paper", (96, 128), size_multiple=32, fit="turned")
+    >>> input_size(info, 640, 480)
+    (128, 96)
     """
-    if info.size is not None and info.fit == "exact":
-        return info.size
+    if info.size is not None and info.fit in ("exact", "turned"):
+        across = (height - width) * (info.size[0] - info.size[1]) < 0
+        return info.size[::-1] if across and info.fit == "turned" else info.size
     multiple = info.size_multiple or 1
     if info.size is None:
         return _fitted(height, 0, multiple, "minimal"), _fitted(width, 0, multiple, "minimal")

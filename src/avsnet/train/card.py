@@ -102,7 +102,12 @@ def _relative(config: TrainConfig) -> bool:
 
 def _simulated(config: TrainConfig) -> bool:
     """Whether every source is simulated rooms."""
-    return all(source.startswith("rooms:") for source in (*config.data.train, *config.data.val))
+    return all(source.startswith("rooms:") for source in _sources(config))
+
+
+def _sources(config: TrainConfig) -> list[str]:
+    """Each source once, without the word that its echoes are made."""
+    return list(dict.fromkeys(source.removeprefix("half_real:") for source in (*config.data.train, *config.data.val)))
 
 
 def _starts(config: TrainConfig) -> list[str]:
@@ -180,8 +185,11 @@ def _limits(config: TrainConfig) -> list[str]:
 
 def _licences(config: TrainConfig, starts: list[str]) -> str:
     licences = []
-    if any(source.startswith("batvision") for source in (*config.data.train, *config.data.val)):
+    if any(source.startswith("batvision") for source in _sources(config)):
         licences.append("BatVision is under CC BY-SA 4.0")
+    others = [source for source in _sources(config) if not source.startswith(("batvision", "rooms:"))]
+    if others:
+        licences.append(f"{', '.join(others)}: data with terms of their own, not known here; look before you share")
     if starts:
         licences.append(f"the weights that training started from ({', '.join(starts)}) keep their licence")
     return ("; ".join(licences) or "Apache-2.0, as the code") + "."

@@ -227,7 +227,9 @@ class TrainConfig:
         sources = (*data.train, *data.val)
         strange = [source for source in data.may_lack if source not in sources]
         if strange:
-            raise OptionError(f"data.may_lack names {strange[0]!r}, which is none of data.train and data.val")
+            raise OptionError(
+                f"data.may_lack names {strange[0]!r}, which is no source of train or val; give it anew, such as []"
+            )
         if data.leave_out and not any(text.startswith("batvision_v2:") or Path(text).is_dir() for text in sources):
             raise OptionError("data.leave_out names locations of BatVision V2, but no source is batvision_v2:ROOT")
         if data.interval is not None and (data.hears or not data.sees):

@@ -22,7 +22,6 @@ from avsnet.train.sources import (
     TrainingRows,
     ValidationRows,
     open_source,
-    present,
     training_data,
 )
 
@@ -50,12 +49,10 @@ class DepthData(LightningDataModule):
         self.config, self.processes = config, processes
         if not config.data.train:
             raise OptionError("data.train is empty; give sources such as batvision_v2:ROOT")
-        sources, lacking = present(config.data.train, config.data.may_lack)
-        trained = [training_data(source, config.data) for source in sources]
-        self.remarks = [*lacking, *(line for _, remarks in trained for line in remarks)]
+        trained = [training_data(source, config.data) for source in config.data.train]
+        self.remarks = [line for _, remarks in trained for line in remarks]
         self._train: ConcatDataset[dict[str, Any]] = ConcatDataset([self._shuffled(data) for data, _ in trained])
-        sources, _ = present(config.data.val, config.data.may_lack)
-        validated = {source: open_source(source, "val", config.data) for source in sources}
+        validated = {source: open_source(source, "val", config.data) for source in config.data.val}
         self._val = {source: self._shuffled(opened.data) for source, opened in validated.items()}
         self.caps = {source: opened.cap for source, opened in validated.items()}
         rows = len(self._train)

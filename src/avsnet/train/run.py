@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +72,23 @@ def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) ->
     from avsnet.train.callbacks import Log, Validation
     from avsnet.train.datamodule import DepthData
     from avsnet.train.self_supervised import SelfSupervised
+    from avsnet.train.sources import present
     from avsnet.train.supervised import Supervised
 
-    folder, weights = Path(config.out), Path(config.out) / "model"
+    folder, weights, first = Path(config.out), Path(config.out) / "model", _is_first()
+    # What is left out is left out everywhere: in the records, on the card, and when the run goes on.
+    there, lacking = present(config.data)
+    config = replace(config, data=there)
     network = create_model(config.model.name, weights=config.model.weights, **config.model.options)
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
     data = DepthData(config, config.devices * config.nodes)
     kind = SelfSupervised if config.loss == "photometric" else Supervised
     module = kind(network, config, data.steps, data.order.steps_per_epoch)
-    first = _is_first()
     if first:
         _prepare(config, folder, _checkpoint(folder), command)
+        for line in lacking:
+            _say(line)
     log = Log(folder, _say)
     every = max(1, round(config.validate_every * data.order.steps_per_epoch))
     validation = Validation(folder, data, every, lambda: _save(module, weights), _say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +50,29 @@ def open_source(source: str, split: str, config: DataConfig, zoom: float = 1.0) 
     return open_data(source, reading_of(config, split, zoom))
 
 
-def present(sources: Sequence[str], may_lack: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The sources that there are, and a line for each that is left out as its folder is not on this disk.
+def present(config: DataConfig) -> tuple[DataConfig, list[str]]:
+    """The settings with those sources that there are, and a line for each that is left out.
 
     Args:
-        sources: whose last part, behind a colon, is a folder.
-        may_lack: those that may be left out; the others are there, or opening them says what is wrong.
+        config: of whose sources in `may_lack` the last part, behind a colon, is a folder; the others are there, or
+            opening them says what is wrong.
 
     Raises:
         OptionError: there would be none left.
     """
-    lacking = {source for source in may_lack if not Path(source.rpartition(":")[2]).exists()}
-    left = [source for source in sources if source not in lacking]
-    gone = [source for source in dict.fromkeys(sources) if source in lacking]
-    if gone and not left:
-        raise OptionError(f"{gone[0]}: is not on this disk, and there is no other source")
-    return left, [f"{source}: not on this disk; the run goes on without it" for source in gone]
+    lacking = {source for source in config.may_lack if not Path(source.rpartition(":")[2]).exists()}
+    if not lacking:
+        return config, []
+    train, val, may_lack = (
+        [source for source in sources if source not in lacking]
+        for sources in (config.train, config.val, config.may_lack)
+    )
+    for name, before, left in (("train", config.train, train), ("val", config.val, val)):
+        if before and not left:
+            raise OptionError(f"{before[0]}: is not on this disk, and there is no other source in data.{name}")
+    gone = [source for source in dict.fromkeys([*config.train, *config.val]) if source in lacking]
+    lines = [f"{source}: not on this disk; the run goes on without it" for source in gone]
+    return replace(config, train=train, val=val, may_lack=may_lack), lines
 
 
 def reading_of(config: DataConfig, split: str, zoom: float = 1.0) -> Reading:

@@ -23,6 +23,7 @@ from avsnet.models.avsnet.fusion import FUSIONS
 from avsnet.models.avsnet.network import AVSNet
 from avsnet.models.avsnet.weights import load_folder, save_half
 from avsnet.models.registry import model_info
+from avsnet.models.resize import input_size
 from places import SHARED
 
 SIZE = (64, 96)
@@ -270,6 +271,12 @@ def test_half_precision_on_disk_loads_as_float32_and_close(net, heard, tmp_path)
     assert {value.dtype for value in stored.values() if value.is_floating_point()} == {torch.float16}
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     torch.testing.assert_close(loaded(heard)["metric_depth"], net(heard)["metric_depth"], rtol=0.02, atol=0.02)
+
+
+def test_an_upright_picture_is_seen_upright():
+    info = create_model("avsnet_lite0_v").info
+    assert input_size(info, 480, 640) == input_size(info, 640, 640) == info.size == (96, 128)
+    assert input_size(info, 640, 480) == (128, 96)
 
 
 def test_the_packaged_network_is_small_enough(tmp_path):

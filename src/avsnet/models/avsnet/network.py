@@ -131,7 +131,9 @@ class AVSNet(
         self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
-        self.info = replace(self.info, takes_intrinsics=canonical_camera)
+        # An upright picture squeezed to a lying one comes out too far; a size that may be any may as well be turned.
+        fit = "turned" if base.size_multiple is not None and self.info.fit == "exact" else self.info.fit
+        self.info = replace(self.info, takes_intrinsics=canonical_camera, fit=fit)
         midas = create_model(encoder)
         assert isinstance(midas, Midas)
         self.midas, channels = midas, midas.channels
