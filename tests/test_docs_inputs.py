@@ -30,6 +30,7 @@ from avsnet.io.plausibility import growth_note
 from avsnet.io.recordings import Recording, read_wav
 from avsnet.models import ModelInfo, create_model
 from avsnet.models.infer import at_picture_size
+from avsnet.models.resize import input_size
 from avsnet.weights import read_state_dict
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
@@ -407,6 +408,11 @@ def capture_folder(folder: Path) -> None:
     assert [job.image.name for job in jobs(folder, None)] == ["a.jpg"]
 
 
+def upright(_: Path):
+    assert input_size(create_model("avsnet_lite0_v").info, 640, 480) == (128, 96)
+    assert input_size(create_model("monodepth2").info, 640, 480) == (192, 640)
+
+
 ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
     "Pictures": {
         "8 or 16 bits, grey, colours, alpha": (
@@ -419,6 +425,10 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
         ),
         "floating-point pixels": ("0 is black and 1 white; outside 0..1 an error", float_picture),
         "turned by its EXIF tag": ("turned upright, and with it a camera file and a depth map of the sensor", exif),
+        "upright, as phones are held": (
+            "seen upright by an AVS-Net of a free size; by other networks as they were published",
+            upright,
+        ),
         "truncated, or no picture": ("an error", broken_picture),
         "more than 50 million pixels": (
             "an error that names `AVSNET_MAX_PIXELS`, see [reliability](reliability.md)",

@@ -306,7 +306,7 @@ def prediction_of(
         weights_hash=weights_hash,
         scale_source=found.origin,
         version=own_version(),
-        warnings=(*warnings, *found.warnings),
+        warnings=tuple(dict.fromkeys((*warnings, *found.warnings))),  # what hears twice says it twice
         posterior=found.posterior,
         prior=found.prior,
         assumptions=(*assumptions, *found.assumptions),
