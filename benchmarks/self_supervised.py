@@ -23,7 +23,7 @@ from avsnet.data.loading import SampleLoader
 from avsnet.evaluation.protocol import validate
 from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import PAPER_METRICS
-from avsnet.models import create_model
+from avsnet.models import ModelInfo, create_model
 from avsnet.rooms.dataset import Rooms
 from avsnet.train.config_file import read_config
 from avsnet.viz import save_figure
@@ -34,6 +34,8 @@ CURVES = ("run", "batch_size", "step", "loss", "abs_rel")
 
 class Constant(nn.Module):
     """The same depth everywhere."""
+
+    info = ModelInfo("constant", "disparity", "Apache-2.0", "none", "this benchmark")
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """Of every picture."""
