@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from avsnet.models import create_model
+from avsnet.train.config import TrainConfig
+from avsnet.train.config_file import write_config
 from places import ROOT
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,22 @@ def test_the_data_benchmark_holds_both_sides_to_the_same_outputs_and_prints_rati
     assert done.returncode == 0, done.stderr  # outputs that differ would have stopped it
     assert done.stdout.count("outputs differ by") == 2 and done.stdout.count("avsnet, with echo") == 2
     assert "memory: " in done.stdout
+
+
+def test_the_self_supervised_benchmark_finds_a_fresh_network_as_good_as_a_constant_map(tmp_path):
+    create_model("lite_mono", input_size=(96, 128)).save_pretrained(tmp_path / "run" / "model")
+    write_config(TrainConfig(epochs=1), tmp_path / "run" / "config.yaml")
+    (tmp_path / "run" / "metrics.csv").write_text("step,loss\n1,0.05\n")
+    (tmp_path / "run" / "validation.csv").write_text("step,abs_rel\n1,0.4\n")
+    command = [sys.executable, str(ROOT / "benchmarks" / "self_supervised.py"), f"lite_mono={tmp_path / 'run'}"]
+    done = subprocess.run([*command, "--rooms", "2", "--out", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "table.csv").open(newline="") as file:
+        constant, *others = csv.DictReader(file)
+    assert len(others) == 2
+    for row in others:
+        assert float(row["abs_rel"]) == pytest.approx(float(constant["abs_rel"]), rel=0.02)
+    assert (tmp_path / "curves.png").exists()
 
 
 @pytest.mark.parametrize(
