@@ -294,12 +294,12 @@ def _fits(scene: Path, convention: Convention) -> bool:
         first = next(iter(files_of(scene, convention.pictures, IMAGE_SUFFIXES)))
         if not re.fullmatch(convention.names, first):
             return False
-    eight_bits = _has_eight_bits(scene, convention)
-    if eight_bits and not (scene / "split.csv").exists():  # 8 bits may be anything: NYU's have its size at least
-        depth = next(iter(files_of(scene, convention.depth, DEPTH_SUFFIXES).values()))
-        eight_bits = convention.camera_size is not None and picture_size(depth) == convention.camera_size[::-1]
-        return convention.eight_bits and eight_bits
-    return convention.eight_bits == eight_bits
+    if not _has_eight_bits(scene, convention):
+        return not convention.eight_bits
+    # Of 8 bits may be any map for people: NYU's have its size, or its list of parts beside them.
+    depth = next(iter(files_of(scene, convention.depth, DEPTH_SUFFIXES).values()))
+    of_its_size = convention.camera_size is not None and picture_size(depth) == convention.camera_size[::-1]
+    return convention.eight_bits and (of_its_size or (scene / "split.csv").exists())
 
 
 def _has_eight_bits(scene: Path, convention: Convention) -> bool:
