@@ -69,3 +69,27 @@ def test_a_later_start_moves_everything_by_whole_samples(waveform):
     shift = int((found[0] != 0.0).nonzero()[0])
     assert 0 < shift <= 0.004 * SAMPLE_RATE + 1
     assert torch.equal(found[:, shift:], waveform[:, :-shift])
+
+
+def test_a_voice_lies_where_voices_do_and_between_the_ears(waveform):
+    silence, seconds = torch.zeros(2, SAMPLE_RATE), torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+    for seed in range(5):
+        voice = recording_noise._speech(silence, seconds, torch.tensor(1.0), generator(seed))
+        power = torch.fft.rfft(voice).abs().square().sum(0)  # one hertz a line
+        assert power[80:4000].sum() > 0.8 * power.sum()
+        louder = voice.square().mean(1)
+        assert 0.2 < float(louder.min() / louder.max()) <= 1.0
+        vowels = voice[0].unfold(0, 2205, 2205).square().mean(1)
+        assert vowels.max() > 5.0 * vowels.min()  # syllables
+
+
+@pytest.mark.parametrize("rate", [44_100, 16_000, 96_000])
+def test_lossy_coding_keeps_the_time_and_the_length_and_changes_the_rest(waveform, rate):
+    differences = []
+    for seed in range(6):
+        found = recording_noise._coded(waveform, rate, generator(seed))
+        assert found.shape == waveform.shape
+        crossed = torch.fft.irfft(torch.fft.rfft(found[0]) * torch.fft.rfft(waveform[0]).conj())
+        assert int(crossed.argmax()) in (0, 1, len(crossed) - 1)
+        differences.append(float((found - waveform).square().mean() / waveform.square().mean()))
+    assert 1e-4 < min(differences) and max(differences) < 1.0
