@@ -28,7 +28,7 @@ from avsnet.train.recording_noise import suffered
 HEARINGS, MAPS = 2, 3
 """Versions of each pair's echo and map."""
 
-_VERSION = 3
+_VERSION = 4
 _KINDS = ("offices", "historic", "nyu")
 _UNKNOWN = 0.4  # share of hearings whose rig is not known
 _ONE_EAR = 0.25  # share of hearings with one microphone
