@@ -1,5 +1,7 @@
 """A picture and an echo through an AVS-Net: its own metres, the metres of another model, and echoes that are no use."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -87,6 +89,28 @@ def test_by_default_the_packaged_network_gives_its_own_metres(room, nets, packag
     np.testing.assert_allclose(prediction.depth, heard(nets["avsnet_lite0_av"], image, waveform), rtol=1e-5)
     assert (prediction.model, prediction.scale_source, prediction.scale) == ("avsnet_lite0_av", "none", 1.0)
     assert prediction.unit == "m" and prediction.warnings == () and len(prediction.weights_hash) == 12
+
+
+def test_metres_whose_error_is_known_are_a_witness_beside_the_ear(room, nets, packaged):
+    image, _, waveform = room
+    net, own = nets["avsnet_lite0_av"], heard(nets["avsnet_lite0_av"], image, waveform)
+    net.save_pretrained(packaged / "known")
+    config = json.loads((packaged / "known" / "config.json").read_text())
+    (packaged / "known" / "config.json").write_text(json.dumps(config | {"scale_spread": 0.3}))
+    known = create_model("avsnet_lite0_av", weights=packaged / "known")
+    found = avsnet.predict(image, waveform, depth_model=known, sample_rate=RATE)
+    assert found.scale_source == "ear and the model's own metres" and 0.0 < found.confidence < 1.0
+    np.testing.assert_allclose(found.depth, found.scale * own, rtol=1e-5)
+    # With other weights nobody knows it any more.
+    known.train_on("folder:mine")
+    known.train_on("rooms")
+    known.save_pretrained(packaged / "tuned")
+    tuned = create_model("avsnet_lite0_av", weights=packaged / "tuned")
+    assert tuned.info.scale_spread is known.info.scale_spread is None
+    found = avsnet.predict(image, waveform, depth_model=tuned, sample_rate=RATE)
+    assert found.scale_source == "none" and "trained on folder:mine, then rooms" in found.assumptions
+    with pytest.raises(OptionError, match="scale_spread"):
+        create_model("avsnet_lite0_av", scale_spread=0.0)
 
 
 def test_the_echo_changes_what_the_network_says(room, nets):

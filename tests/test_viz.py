@@ -49,7 +49,10 @@ def hearing(arrivals):
     ranges = np.arange(0.005, 12.0, 0.005)
     strength = np.exp(-ranges / 3.0) * np.random.default_rng(0).rayleigh(size=len(ranges))
     strength[:60] = 0.0
-    return EchoEvidence(RangeProfile(ranges, 2.0 * ranges / 343.0, strength, strength, (), ()), tuple(arrivals))
+    profile = RangeProfile(ranges, 2.0 * ranges / 343.0, strength, strength, (), ())
+    made = EchoEvidence(None, tuple(arrivals))
+    vars(made)["profile"] = profile  # not of a recording
+    return made
 
 
 def plane(distance, evidence=1.0):

@@ -1,7 +1,7 @@
 """Pictures of one camera to depth in metres: everything that is the same for all of them is loaded once.
 
-An AVS-Net gives metres itself. Any other model gives the shape, and the scale is from one of the sources of
-`avsnet.scale.sources`; what an echo told of it is carried on to the pictures after it.
+A model gives a map, and the scale is its own or from one of the sources of `avsnet.scale.sources`; what an echo told of
+it is carried on to the pictures after it.
 """
 
 from __future__ import annotations
@@ -144,8 +144,9 @@ class Predictor:
                 self._last_echo = _LastEcho(inputs, values)
             elif self._last_echo is not None:
                 values = values * np.float32(self._last_echo.change(self.model.info, self._map))
-                kept = f"their scale is carried from the last echo, {self._last_echo.ago()}"
-                inputs = replace(inputs, warnings=(*inputs.warnings, kept))
+                if not self._stream.knows:  # which says the same
+                    kept = f"their scale is carried from the last echo, {self._last_echo.ago()}"
+                    inputs = replace(inputs, warnings=(*inputs.warnings, kept))
             return self.finish(inputs, values, self._stream)
 
     def read(
@@ -173,7 +174,9 @@ class Predictor:
         camera, assumptions = self._camera(size, *self._exif(image, notes))
         sound, warnings = sound_for(self.model, heard)
         batch = batch_of_one(self.model.info, picture, camera=camera, **sound)
-        return Inputs(picture, batch, choice, camera, heard, tuple(assumptions), (*notes, *warnings))
+        seen = self.model.info.trained_on
+        told = (*assumptions, f"trained on {seen}") if seen else tuple(assumptions)
+        return Inputs(picture, batch, choice, camera, heard, told, (*notes, *warnings))
 
     def _exif(self, image: str | Path | Image.Image | np.ndarray, notes: list[str]) -> tuple[int, float | None]:
         """How the picture is turned, and its focal length in millimetres of 35 mm film, if nothing better is known."""

@@ -52,6 +52,17 @@ def test_an_echo_meets_its_controls_a_network_its_twin_and_a_scaling_the_models_
     }
 
 
+def test_under_auto_a_network_that_hears_meets_both_its_controls_and_its_twins_own_metres():
+    own, auto, twin = ("avsnet_tiny_av", "none"), ("avsnet_tiny_av", "auto"), ("avsnet_tiny_v", "none")
+    shuffled = ("avsnet_tiny_av@shuffled", "auto@shuffled")
+    assert set(pairs([own, auto, twin, shuffled])) == {
+        Pair(own, twin),
+        Pair(auto, shuffled),
+        Pair(auto, twin, shuffled),
+        Pair(auto, own, shuffled),
+    }
+
+
 def test_runs_of_one_seed_meet_the_twin_of_that_seed():
     names = [f"avsnet_tiny_{kind}=avsnet_tiny_{kind}_seed{seed}" for kind in ("av", "v") for seed in (1, 2)]
     assert {(pair.ours[0][-5:], pair.other[0][-5:]) for pair in pairs((name, "none") for name in names)} == {

@@ -51,6 +51,18 @@ def test_every_pair_leaves_out_a_map_scaled_by_itself_and_does_not_depend_on_the
     assert pairs == every_pair(systems[::-1], scalings[::-1] * 2)
 
 
+def test_under_auto_a_network_that_hears_gets_the_echo_that_the_ear_gets(models):
+    systems = [System("avsnet_tiny_av"), System("toy_shape")]
+    pairs = every_pair(systems, [Scaling.parse("auto"), Scaling.parse("auto@shuffled")])
+    found = [(trial.system.label, trial.scaling.label, trial.scaling.reference is None) for trial in pairs]
+    assert found == [
+        ("avsnet_tiny_av", "auto", True),
+        ("avsnet_tiny_av@shuffled", "auto@shuffled", True),
+        ("toy_shape", "auto", False),
+        ("toy_shape", "auto@shuffled", False),
+    ]
+
+
 def test_unaligned_switches_the_models_own_alignment_off(models):
     assert System("toy_av").build().audio.align_to == 299
     assert System("toy_av", echo="unaligned").build().audio.align_to is None

@@ -102,7 +102,7 @@ def test_the_info_says_what_the_side_file_says(nchw):
 
 def test_what_is_known_of_its_own_scale_stands_in_the_side_file_and_is_nothing_by_default(nchw):
     bare = create_model(f"onnx:{nchw}").info
-    assert (bare.focal, bare.scale_bias, bare.scale_spread) == (None, 0.0, 0.35)
+    assert (bare.focal, bare.scale_bias, bare.scale_spread) == (None, 0.0, None)
     info = create_model(f"onnx:{nchw}", focal=0.889, scale_bias=-0.1, scale_spread=0.25).info
     assert (info.focal, info.scale_bias, info.scale_spread) == (0.889, -0.1, 0.25)
     for name, wrong in (("focal", 0), ("scale_bias", "0"), ("scale_spread", 0)):

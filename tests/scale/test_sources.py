@@ -92,6 +92,11 @@ def test_auto_keeps_metres_that_a_model_has_heard_and_asks_the_ear_for_others():
     assert automatic(net("metric_depth", hears=True), True).source is none
     for model in (net(), metric, net("disparity"), net("affine_disparity")):
         assert automatic(model, True).source.find is everything
+    # The metres of a network that hears are a witness beside the ear where somebody knows how far they err.
+    witness = net("metric_depth", hears=True, gives_scale=True, scale_spread=0.35)
+    assert automatic(witness, True).source.find is everything
+    assert automatic(witness, False).source is automatic(witness, True, "grid").source is none
+    assert automatic(net("metric_depth", gives_scale=True, scale_spread=0.35), True).source is none  # it only sees
     # What the ear cannot do: see without an echo, follow a rule for two maps.
     assert automatic(net(), False).network == packaged.V
     assert automatic(net(), True, "mean").network == packaged.AV
@@ -118,6 +123,14 @@ def test_a_metric_model_has_a_say_of_its_own():
     found = ear(scene_of("metric_depth", unit=1.2, scale_spread=0.02))
     assert found.scaled.scale == pytest.approx(1.0, abs=0.06)
     assert found.origin == "ear and the model's own metres"
+
+
+def test_an_avsnet_is_no_second_witness_of_itself_and_says_itself_what_is_wrong_with_an_echo():
+    rules = {"hears": True, "gives_scale": True, "network": lambda name: pytest.fail("has been asked already")}
+    found, by_ear = (look(scene_of("metric_depth", unit=1.2, **rules)) for look in (everything, ear))
+    assert found.scaled.scale == by_ear.scaled.scale and found.origin == "ear and the model's own metres"
+    silent = everything(scene_of("metric_depth", heard=False, **rules))
+    assert silent.scaled.scale == pytest.approx(1.0, rel=1e-3) and silent.warnings == ()
 
 
 def test_with_an_echo_the_packaged_network_has_a_say_beside_a_metric_models_own():

@@ -158,7 +158,7 @@ def _heard(inputs: Inputs) -> EchoEvidence | None:
     if inputs.heard is None:
         return None
     try:
-        return EchoEvidence.of(inputs.heard.echo(), ())
+        return EchoEvidence(inputs.heard.echo())
     except EchoError:
         return None
 

@@ -8,6 +8,7 @@ path |s - e| is known from the rig, tells when the sweep was played: L = c (t - 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -93,6 +94,7 @@ def range_profile(
     return profile_of(listen(waveform, sample_rate, rig), direction=direction, max_range=max_range)
 
 
+@lru_cache(maxsize=16)  # the networks, the ear and ranging each look at the recordings in hand
 def profile_of(
     echo: Echo, *, direction: tuple[float, float, float] = (0.0, 0.0, 1.0), max_range: float = 12.0
 ) -> RangeProfile:

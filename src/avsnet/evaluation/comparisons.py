@@ -64,6 +64,8 @@ def pairs(keys: Iterable[Key]) -> list[Pair]:
         found += [Pair((system, scaling), key) for keys in controls.values() for key in keys]
         control = controls["shuffled"][0] if controls["shuffled"] else None
         twin = _deaf(system), _deaf(scaling)
+        if twin not in known and twin[0] != system:
+            twin = twin[0], "none"  # nothing but its own metres
         if twin in known and twin != (system, scaling):
             found.append(Pair((system, scaling), twin, control))
         if scaling != "none" and (system, "none") in known:
@@ -77,6 +79,7 @@ def _with_echo(system: str, scaling: str, echo: str) -> Iterator[Key]:
         yield f"{system}@{echo}", scaling
     else:
         yield system, f"{scaling}@{echo}"
+        yield f"{system}@{echo}", f"{scaling}@{echo}"  # both hear it
 
 
 def _deaf(label: str) -> str:

@@ -16,13 +16,13 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.data.reading import Reading
 from avsnet.evaluation.instances import Case, Cases
 from avsnet.evaluation.protocol import ORACLES
-from avsnet.evaluation.trials import Scaling, System, Trial, sort_key
+from avsnet.evaluation.trials import Scaling, System, Trial, automatic_trial, sort_key
 from avsnet.models import packaged
 from avsnet.models.registry import model_info
 from avsnet.rooms.half_real import HalfReal, open_half_real
 from avsnet.scale.reference import default_method
 from avsnet.scale.rules import METHODS
-from avsnet.scale.sources import sources_of_tables
+from avsnet.scale.sources import HEARD, automatic, sources_of_tables
 
 CAP = 10.0
 """Metres up to which depth counts unless the user says otherwise, whatever the data set."""
@@ -117,6 +117,8 @@ def every_row(systems: Sequence[System], *, controls: Sequence[str] = CONTROLS) 
     references += [replace(network, echo=echo) for network in networks if network in hearing for echo in controls]
     trials = [Trial(reference) for reference in references]
     trials += [Trial(network, Scaling("oracle_median")) for network in networks]
+    corrected = [network for network in hearing if automatic(network.build().info, True).source is HEARD]
+    trials += [automatic_trial(network, Scaling.automatic(echo)) for network in corrected for echo in conditions]
     for system in systems:
         if system in networks:
             continue

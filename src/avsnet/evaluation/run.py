@@ -32,7 +32,7 @@ from avsnet.metrics_shape import SHAPE_METRICS
 from avsnet.models.info import ModelInfo
 from avsnet.scale.rules import METHODS, ScaledDepth, as_depth
 from avsnet.scale.scene import Scene
-from avsnet.scale.sources import HEARD, NETWORK, SOURCES, Source
+from avsnet.scale.sources import HEARD, NETWORK, SOURCES, Source, automatic
 
 _TOLERANCE = 0.01  # share of rows that may be unreadable
 
@@ -204,7 +204,7 @@ class _Evaluated:
             return scaled, "ok" if scaled.fallback is None else "fallback"
         if rule == "focal":
             return self._for_this_camera(values, info), "ok"
-        source = _source(trial.scaling)
+        source = _source(trial.scaling, info)
         found = source.find(self._scene(values, info, trial), "" if reference is None else reference.label)
         if found.refusal is not None:
             return found.scaled, "refused"
@@ -250,9 +250,11 @@ class _Evaluated:
         return self.recordings[condition].echo()
 
 
-def _source(scaling: Scaling) -> Source:
+def _source(scaling: Scaling, info: ModelInfo) -> Source:
     """Where the metres of a scaling without the truth come from."""
-    if scaling.rule == "auto" or (scaling.reference is not None and scaling.ear):
+    if scaling.rule == "auto":
+        return automatic(info, has_echo=True).source
+    if scaling.reference is not None and scaling.ear:
         return HEARD
     if scaling.reference is not None:
         return NETWORK

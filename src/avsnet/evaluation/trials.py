@@ -17,7 +17,7 @@ from avsnet.errors import OptionError
 from avsnet.evaluation.protocol import ORACLES
 from avsnet.models import packaged
 from avsnet.models.contract import DepthModel
-from avsnet.models.registry import PREFIXES, create_model
+from avsnet.models.registry import PREFIXES, create_model, model_info
 from avsnet.scale.rules import METHODS
 from avsnet.scale.sources import HEARD, SOURCES, sources_of_tables
 
@@ -100,7 +100,7 @@ class Scaling:
     Attributes:
         rule: "none"; "focal", metres times this camera's focal length over that of the pictures that the model learned
             from; "auto", what `predict` does with an echo; one of `sources_of_tables()`, of `ORACLES`, or of `METHODS`.
-        reference: whose metres a rule of `METHODS`, or "auto", takes; None for the others.
+        reference: whose metres a rule of `METHODS`, or "auto" of a model that does not hear, takes; else None.
         echo: one of `ECHOES`, what a source hears; "true" leaves that to the system.
         ear: whether the ear sets the scale of what a rule of `METHODS` makes.
     """
@@ -142,7 +142,7 @@ class Scaling:
 
     @classmethod
     def automatic(cls, echo: str = "true") -> Scaling:
-        """What `predict` does with an echo: the ear, and for a model without metres the packaged AVS-Net, too."""
+        """What `predict` does with an echo: the ear, and for a model that is none itself the packaged AVS-Net, too."""
         return cls("auto", System(packaged.AV, echo=echo), echo)
 
     @property
@@ -169,8 +169,19 @@ class Trial:
 
 def every_pair(systems: list[System], scalings: list[Scaling]) -> list[Trial]:
     """Every system under every scaling, but for maps scaled by themselves, each once and sorted."""
-    pairs = {Trial(system, scaling) for system in systems for scaling in scalings}
+    pairs = {
+        automatic_trial(system, one) if one.rule == "auto" else Trial(system, one)
+        for system in systems
+        for one in scalings
+    }
     return sorted((trial for trial in pairs if trial.system != trial.scaling.reference), key=sort_key)
+
+
+def automatic_trial(system: System, scaling: Scaling) -> Trial:
+    """A system under "auto": one that hears gets the same echo as the ear does, and no other network's metres."""
+    if not model_info(system.name).hears:
+        return Trial(system, scaling)
+    return Trial(dataclasses.replace(system, echo=scaling.echo), dataclasses.replace(scaling, reference=None))
 
 
 def sort_key(trial: Trial) -> tuple[str, str]:

@@ -54,7 +54,9 @@ class ModelInfo:
         gives_scale: whether its metres may set the scale of another model's map, as those of an AVS-Net do.
         scale_bias: of a metric model, mean of the log of true over own metres, after correction for the focal length,
             on scenes that it was not trained on.
-        scale_spread: deviation of that log.
+        scale_spread: deviation of that log; None: nobody knows it, and `auto` then leaves the metres of a network that
+            hears as they are.
+        trained_on: what its weights were trained on, in words; "": not known.
         takes_intrinsics: whether its metres follow the camera, `intrinsics` in the batch, in pixels of the picture
             that it sees; without them it takes one of `avsnet.geometry.ASSUMED_FOV`.
 
@@ -82,7 +84,8 @@ class ModelInfo:
     gives_scale: bool = False
     focal: float | None = None
     scale_bias: float = 0.0
-    scale_spread: float = 0.35
+    scale_spread: float | None = None
+    trained_on: str = ""
     takes_intrinsics: bool = False
 
     def __post_init__(self) -> None:

@@ -86,7 +86,7 @@ class OnnxDepthModel(DepthModel):
             source=str(self.path),
             size=self.size,
             scale_bias=float(declared["scale_bias"]),
-            scale_spread=float(declared["scale_spread"]),
+            scale_spread=declared["scale_spread"],
             hears=declared["audio"] is not None,
             **{name: declared[name] for name in _INFO},
         )

@@ -2,7 +2,7 @@
 
 `model.json` beside it declares {"output": kind, "layout": "NHWC" | "NCHW", "size": [height, width]}, and where they
 differ from the defaults "output_name": null, "output_scale": 1, "output_min": null, "range": [0, 1],
-"mean": [0, 0, 0], "std": [1, 1, 1], "license": text, "focal": null, "scale_bias": 0, "scale_spread": 0.35. Of a graph
+"mean": [0, 0, 0], "std": [1, 1, 1], "license": text, "focal": null, "scale_bias": 0, "scale_spread": null. Of a graph
 with several outputs (depth, normals, confidence), "output_name" says which one is the map; "focal" is the focal length
 over picture width at which a network has learned metres, the two after it say how these err, as `ModelInfo` has them.
 
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "license": "not stated",
     "focal": None,
     "scale_bias": 0,
-    "scale_spread": 0.35,
+    "scale_spread": None,
     "size_multiple": None,
     "fit": "exact",
     "resample": "bilinear",
@@ -111,7 +111,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "license": (lambda v: isinstance(v, str), "a text"),
     "focal": (lambda v: v is None or (_is_number(v) and v > 0), "a number above 0, such as 0.889, or null"),
     "scale_bias": (lambda v: _is_number(v) and abs(v) <= 3, "a logarithm from -3 to 3"),
-    "scale_spread": (lambda v: _is_number(v) and 0.02 <= v <= 3, "a deviation of log scale, 0.02 to 3"),
+    "scale_spread": (
+        lambda v: v is None or (_is_number(v) and 0.02 <= v <= 3),
+        "a deviation of log scale, 0.02 to 3, or null",
+    ),
     "output_name": (lambda v: v is None or isinstance(v, str), "the name of an output, or null"),
     "size_multiple": (lambda v: v is None or (type(v) is int and v > 0), "whole pixels above 0, or null"),
     "fit": (lambda v: v in FITS, f"one of {', '.join(FITS)}"),

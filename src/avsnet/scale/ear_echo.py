@@ -69,20 +69,22 @@ def echo_channels(echo: Echo) -> np.ndarray:
     level, prominence = _level_and_prominence(echo, direct)
     ranges = _Cells(2.0 * np.exp(_EDGES), echo, direct)
     audible = ranges.audible
+    levels, prominences = ([_Track(row) for row in rows] for rows in (level, prominence))
+    both_level, both_prominence = _Track(level.mean(axis=0)), _Track(prominence.mean(axis=0))
     channels = [
-        _logarithm(ranges.mean(level.mean(axis=0)), _LEVELS),
-        _logarithm(ranges.maximum(level.mean(axis=0)), _LEVELS),
-        _logarithm(ranges.mean(prominence.mean(axis=0)), _PROMINENCES),
-        _logarithm(ranges.maximum(prominence.mean(axis=0)), _PROMINENCES),
-        _logarithm(ranges.maximum(prominence.min(axis=0)), _PROMINENCES),
-        _logarithm(ranges.maximum(level.min(axis=0)), _LEVELS),
+        _logarithm(ranges.mean(both_level), _LEVELS),
+        _logarithm(ranges.maximum(both_level), _LEVELS),
+        _logarithm(ranges.mean(both_prominence), _PROMINENCES),
+        _logarithm(ranges.maximum(both_prominence), _PROMINENCES),
+        _logarithm(ranges.maximum(_Track(prominence.min(axis=0))), _PROMINENCES),
+        _logarithm(ranges.maximum(_Track(level.min(axis=0))), _LEVELS),
     ]
     channels = [channel * audible for channel in channels]
     for direction in DIRECTIONS:
         mirrors = [_Cells(_mirrored(echo.rig, direction, ear), echo, direct) for ear in echo.ears]
         there = np.all([one.audible for one in mirrors], axis=0)
-        for values, limits in ((level, _LEVELS), (prominence, _PROMINENCES)):
-            ears = [_logarithm(one.maximum(row), limits) for one, row in zip(mirrors, values, strict=True)]
+        for tracks, limits in ((levels, _LEVELS), (prominences, _PROMINENCES)):
+            ears = [_logarithm(one.maximum(track), limits) for one, track in zip(mirrors, tracks, strict=True)]
             channels.append(np.mean(ears, axis=0) * there)
     return np.stack([*channels, audible]).astype(np.float32)
 
@@ -194,6 +196,14 @@ def _mirrored(rig: Rig, direction: np.ndarray, ear: int) -> np.ndarray:
     return np.hypot(across, np.maximum(2.0 * np.exp(_EDGES) - nearer, 0.0))
 
 
+class _Track:
+    """(N,) values over time, with their integral up to each sample."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.below = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
+
+
 class _Cells:
     """Cells of log range on a recording's samples.
 
@@ -215,16 +225,16 @@ class _Cells:
         self._some = last >= first  # that hold a sample
         self._bounds = np.stack([first, np.minimum(last + 1, samples - 1)], axis=1)[self._some].ravel()
 
-    def mean(self, values: np.ndarray) -> np.ndarray:
+    def mean(self, track: _Track) -> np.ndarray:
         """(U,) mean of (N,) values, taken as linear between samples, within each cell."""
-        below = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
+        values = track.values
         value, slope = values[self._whole], values[self._whole + 1] - values[self._whole]
-        return np.diff(below[self._whole] + self._part * (value + 0.5 * self._part * slope)) / self._width
+        return np.diff(track.below[self._whole] + self._part * (value + 0.5 * self._part * slope)) / self._width
 
-    def maximum(self, values: np.ndarray) -> np.ndarray:
+    def maximum(self, track: _Track) -> np.ndarray:
         """(U,) the largest of a cell's mean and of the samples in it."""
-        found = self.mean(values)
-        largest = np.maximum.reduceat(values, self._bounds)[::2]
+        found = self.mean(track)
+        largest = np.maximum.reduceat(track.values, self._bounds)[::2]
         found[self._some] = np.maximum(found[self._some], largest)
         return found
 

@@ -124,7 +124,7 @@ def scale_and_contrast(scene: Scene, own: OwnScale) -> Found:
         f"{origin} by log_affine with contrast {found.contrast:.2f}",
         posterior=found.scale.posterior,
         prior=found.scale.prior,
-        evidence=EchoEvidence.of(echo, ()),
+        evidence=EchoEvidence(echo),
         warnings=tuple(warnings),
         assumptions=(about_rig,),
     )

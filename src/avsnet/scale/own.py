@@ -41,4 +41,4 @@ class OwnScale:
 
 def own_scale_of(info: ModelInfo) -> OwnScale:
     """What a model's info says of its own scale."""
-    return OwnScale(info.focal, info.scale_bias, info.scale_spread)
+    return OwnScale(info.focal, info.scale_bias, SPREAD if info.scale_spread is None else info.scale_spread)

@@ -10,7 +10,6 @@ All constants were fixed on closed-form furnished rooms (`benchmarks/echo_scale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -76,18 +75,18 @@ class EchoEvidence:
     """The echo over range, and the surfaces that it speaks of.
 
     Args:
-        profile: the echo's strength over range.
+        echo: what was heard.
         arrivals: the map's planes at the scale found, and whether each was heard.
     """
 
-    profile: RangeProfile
-    arrivals: tuple[Arrival, ...]
+    echo: Echo
+    arrivals: tuple[Arrival, ...] = ()
 
-    @classmethod
-    def of(cls, echo: Echo, arrivals: Sequence[Arrival]) -> EchoEvidence:
-        """The evidence of planes that were looked for in an echo."""
-        farthest = max((arrival.distance for arrival in arrivals if arrival.evidence > 0.0), default=0.0)
-        return cls(profile_of(echo, max_range=max(_DRAWN, 1.1 * farthest)), tuple(arrivals))
+    @cached_property
+    def profile(self) -> RangeProfile:
+        """The echo's strength over range, as far as it is drawn."""
+        farthest = max((arrival.distance for arrival in self.arrivals if arrival.evidence > 0.0), default=0.0)
+        return profile_of(self.echo, max_range=max(_DRAWN, 1.1 * farthest))
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ def refined(scene: Scene, name: str, own: OwnScale) -> Found:
         origin=f"ear and {found.origin}",
         posterior=heard.posterior.shifted(unit),
         prior=heard.prior.shifted(unit),
-        evidence=EchoEvidence.of(echo, ()),
+        evidence=EchoEvidence(echo),
         warnings=(*found.warnings, *warnings),
         assumptions=(*found.assumptions, about_rig),
     )

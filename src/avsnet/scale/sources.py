@@ -58,7 +58,7 @@ def ranging(scene: Scene, _: str = "") -> Found:
         times(depth, found.posterior.scale, "ranging"),
         "ranging",
         found.posterior,
-        evidence=EchoEvidence.of(echo, found.arrivals),
+        evidence=EchoEvidence(echo, found.arrivals),
         warnings=tuple(warnings),
         assumptions=(about_rig,),
         refusal=found.refusal,
@@ -85,8 +85,8 @@ def ear(scene: Scene, _: str = "") -> Found:
 def everything(scene: Scene, _: str = "") -> Found:
     """What `auto` finds: the product of all that is known.
 
-    Of a metric model that is its own scale, and where the echo speaks the packaged AVS-Net's; of another that network's
-    where there is a picture; and the ear's where there is an echo.
+    Of a metric model that is its own scale, and where the echo speaks the packaged AVS-Net's, unless it is an AVS-Net
+    itself; of another that network's where there is a picture; and the ear's where there is an echo.
 
     With a finer method that bends any map towards the AVS-Net's before the ear hears it.
 
@@ -96,7 +96,7 @@ def everything(scene: Scene, _: str = "") -> Found:
     if scene.method is not None:
         return refined(scene, packaged.AV, own_scale_of(scene.info))
     if scene.kind == "metric_depth":
-        return _product(scene, _own_metres(scene), _seen_beside)
+        return _product(scene, _own_metres(scene), None if scene.info.gives_scale else _seen_beside)
     return _product(scene, None if scene.network is None else _by_sight(scene))
 
 
@@ -155,8 +155,9 @@ def _product(scene: Scene, witness: Found | None, joined: Callable[[Scene, Found
     except EchoError as error:
         if witness is None:
             raise
-        # A network has told what is wrong with the echo.
-        unused = () if scene.kind != "metric_depth" else (f"the echo was not used: {error}",)
+        # A network that hears has told what is wrong with the echo.
+        told = scene.info.hears or scene.kind != "metric_depth"
+        unused = () if told else (f"the echo was not used: {error}",)
         return replace(witness, warnings=(*witness.warnings, *unused))
 
 
@@ -181,7 +182,7 @@ def _by_ear(scene: Scene, witness: Found | None, echo: Echo) -> Found:
         f"ear{name}",
         found.posterior,
         found.prior,
-        EchoEvidence.of(echo, ()),
+        EchoEvidence(echo),
         tuple(warnings),
         (about_rig,),
     )
@@ -263,7 +264,7 @@ HEARD = Source(
     finds_shift=True,
     methods=_FINER,
 )
-"""What `auto` stands for where there is an echo and the model has not heard it itself."""
+"""What `auto` stands for where there is an echo."""
 
 NETWORK = Source(
     network, "an AVS-Net by name or folder", "by its pseudo-dense metric depth", compares=True, finds_shift=True
@@ -346,8 +347,13 @@ def automatic(info: ModelInfo, has_echo: bool, method: str | None = None) -> Cho
     the ear gives them, with the model's own metres or else the packaged AVS-Net's; the packaged pair alone does where
     there is no echo, or a method of one factor is asked for; a finer one bends the map towards that network's, and the
     ear scales the result.
+
+    The metres of a network that has heard the echo, too, are a witness beside the ear where it was measured how far
+    they err, as of the packaged one; of others nobody knows whether the ear would make them better.
     """
-    if info.gives_scale or (info.output == "metric_depth" and (info.hears or not has_echo)):
+    witness = info.hears and info.scale_spread is not None and has_echo and method is None
+    keeps = info.gives_scale or info.hears or not has_echo
+    if info.output == "metric_depth" and keeps and not witness:
         return _parsed("none")
     if has_echo and (method is None or (method in _FINER and not info.output.startswith("affine"))):
         return Choice(HEARD, "")

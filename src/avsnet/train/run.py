@@ -68,6 +68,7 @@ def train(config: TrainConfig, *, command: str = "", callbacks: Sequence[Any] = 
 
 def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) -> Path:
     """Train a depth network, and write its best weights with their card."""
+    from avsnet.models.avsnet.network import AVSNet
     from avsnet.models.registry import create_model
     from avsnet.train.callbacks import Log, Validation
     from avsnet.train.datamodule import DepthData
@@ -82,6 +83,8 @@ def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) ->
     network = create_model(config.model.name, weights=config.model.weights, **config.model.options)
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
+    if isinstance(network, AVSNet):
+        network.train_on(" and ".join(dict.fromkeys(config.data.train)))
     data = DepthData(config, config.devices * config.nodes)
     kind = SelfSupervised if config.loss == "photometric" else Supervised
     module = kind(network, config, data.steps, data.order.steps_per_epoch)

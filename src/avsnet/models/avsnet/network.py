@@ -88,6 +88,9 @@ class AVSNet(
             stay as it is, frozen.
         most_trust: with `fuse_into` "scale" the most that an echo is trusted, above 0 to 1. Lowered after training,
             foreign echoes do less harm, and true ones help less.
+        scale_spread: how far its metres may err where it was not trained, as deviation of the log of true over own
+            ones: `avsnet.predict` then lets the packaged ear correct them. None: nobody knows, and they stay.
+        trained_on: what its weights were trained on, in words.
         audio: `AudioSettings` by name that differ from their defaults.
         canonical_camera: whether metres and ranges are divided by the camera's zoom before they are learned, see
             `avsnet.models.avsnet.camera`, so that one network serves every camera.
@@ -119,6 +122,8 @@ class AVSNet(
         most_trust: float = 1.0,
         audio: dict[str, Any] | None = None,
         canonical_camera: bool = False,
+        scale_spread: float | None = None,
+        trained_on: str = "",
     ) -> None:
         super().__init__()
         if fuse_into not in PLACES:
@@ -127,13 +132,15 @@ class AVSNet(
             raise OptionError(f"echo_dropout: found {echo_dropout}, wanted 0 or more and less than 1")
         if not 0.0 < most_trust <= 1.0:
             raise OptionError(f"most_trust: found {most_trust}, wanted above 0 to 1")
+        if scale_spread is not None and not 0.02 <= scale_spread <= 3.0:
+            raise OptionError(f"scale_spread: found {scale_spread}, wanted None or a deviation of log scale, 0.02 to 3")
         base = encoder_info(encoder)
         self.info = with_input_size(avsnet_info(base, fusion != "none"), input_size)
         if base.size_multiple is None and self.info.size != base.size:
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
         # An upright picture squeezed to a lying one comes out too far; a size that may be any may as well be turned.
         fit = "turned" if base.size_multiple is not None and self.info.fit == "exact" else self.info.fit
-        self.info = replace(self.info, takes_intrinsics=canonical_camera, fit=fit)
+        self.info = replace(self.info, takes_intrinsics=canonical_camera, fit=fit, scale_spread=scale_spread, trained_on=trained_on)
         midas = create_model(encoder)
         assert isinstance(midas, Midas)
         self.midas, channels = midas, midas.channels
@@ -210,6 +217,17 @@ class AVSNet(
             if self.training:
                 outputs["as_heard"] = metres * torch.exp(apart)[:, None, None, None]
         return outputs
+
+    def train_on(self, data: str) -> None:
+        """Say that the weights change now: what they learn from, and no more how far their metres err.
+
+        Args:
+            data: in words; what they were trained on before stays in front of it.
+        """
+        seen = ", then ".join(filter(None, [self.info.trained_on, data]))
+        self.info = replace(self.info, scale_spread=None, trained_on=seen)
+        config: Any = self._hub_mixin_config
+        config |= {"scale_spread": None, "trained_on": seen}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The parameters by how ZoeDepth's training sets their learning rates.
