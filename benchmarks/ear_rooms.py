@@ -4,8 +4,9 @@
 
 Rooms of `rooms-1` from seed 90000 on (`--first` 80000: those that weights are chosen by), two places each, with the
 rigs, cameras and recordings that `avsnet simulate` makes. Ways: the best constant median depth (looks at the truth),
-the map alone, the ear, with the rig assumed, with one microphone, in noise 10 dB under the echo, with the echo of
-another room recorded by the same rig; with rigs that it was never trained on; and ranging.
+the map alone, the ear, with the rig assumed, with one microphone, in noise 10 dB under the echo, with a voice 10 dB
+under the recording, as an MP3 of 80 kbit/s, with the echo of another room recorded by the same rig; with rigs that it
+was never trained on; and ranging.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import soxr
+import torch
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import chirp
 from tqdm import tqdm
@@ -33,6 +35,7 @@ from avsnet.scale.ear import EarScale, posterior_from_ear
 from avsnet.scale.ear_network import EarNetwork
 from avsnet.scale.ranging import posterior_from_echo
 from avsnet.train.ear_distortion import DepthMap, distorted
+from avsnet.train.recording_noise import lossy, speech
 
 SIZE = (72, 128)
 PLACES = (0, 100)
@@ -84,6 +87,11 @@ def hearings(place: Place, other: Place, seed: int) -> Iterator[Sound]:
     yield "rig assumed", place.waveform, SAMPLE_RATE, None
     yield "one microphone", place.waveform[:1], SAMPLE_RATE, rig
     yield "noise", place.waveform + noise, SAMPLE_RATE, rig
+    seconds = torch.arange(place.waveform.shape[1]) / SAMPLE_RATE
+    voice = speech(seconds, torch.Generator().manual_seed(seed)).double().numpy()
+    yield "speech", place.waveform + 10**-0.5 * place.waveform.std() * voice, SAMPLE_RATE, rig
+    coded = lossy(torch.from_numpy(place.waveform).float(), SAMPLE_RATE, 0.9, mp3=True)
+    yield "lossy coding", coded.double().numpy(), SAMPLE_RATE, rig
     yield ANOTHER, other.recorded(place.rig), SAMPLE_RATE, rig
 
 

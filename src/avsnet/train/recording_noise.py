@@ -112,7 +112,20 @@ def _hum(waveform: Tensor, seconds: Tensor, rms: Tensor, generator: torch.Genera
 
 
 def _speech(waveform: Tensor, seconds: Tensor, rms: Tensor, generator: torch.Generator) -> Tensor:
-    """Somebody talks: the buzz of vowels by the resonances of a mouth, the hiss of consonants between them."""
+    """Somebody talks."""
+    return waveform + _amplitude(rms, generator) * speech(seconds, generator)
+
+
+def speech(seconds: Tensor, generator: torch.Generator) -> Tensor:
+    """A voice: the buzz of vowels by the resonances of a mouth, the hiss of consonants between them, in syllables.
+
+    Args:
+        seconds: (N,) of each sample.
+        generator: where the voice, what it says and where it stands come from.
+
+    Returns:
+        (2, N) at the ears, of an RMS of 1.
+    """
     rate = 1.0 / float(seconds[1]) if len(seconds) > 1 else 1.0
     glide = _uniform(generator, -0.3, 0.3)
     pitch = _uniform(generator, *_PITCHES)
@@ -128,12 +141,27 @@ def _speech(waveform: Tensor, seconds: Tensor, rms: Tensor, generator: torch.Gen
     late, softer = round(_uniform(generator, 0.0, _BETWEEN_EARS) * rate), _uniform(generator, 0.5, 1.0)
     ears = torch.stack([voice, softer * torch.nn.functional.pad(voice, (late, 0))[: len(voice)]])
     ears = ears.flip(0) if _uniform(generator) < 0.5 else ears
-    return waveform + _amplitude(rms, generator) * ears / ears.square().mean().sqrt().clamp_min(1e-12)
+    return ears / ears.square().mean().sqrt().clamp_min(1e-12)
 
 
 def _coded(waveform: Tensor, sample_rate: int, generator: torch.Generator) -> Tensor:
     """Through MP3 or Vorbis and back."""
-    level, mp3 = _uniform(generator, *_LOSSY), _uniform(generator) < 0.5 and sample_rate in _MP3_RATES
+    return lossy(waveform, sample_rate, _uniform(generator, *_LOSSY), mp3=_uniform(generator) < 0.5)
+
+
+def lossy(waveform: Tensor, sample_rate: int, level: float, *, mp3: bool) -> Tensor:
+    """A recording through a lossy coding and back.
+
+    Args:
+        waveform: (2, N) float, -1..1.
+        sample_rate: hertz.
+        level: of compression, 0 best to 1 smallest, as soundfile has it.
+        mp3: MP3, where it has the rate, rather than Vorbis.
+
+    Returns:
+        (2, N) float32.
+    """
+    mp3 = mp3 and sample_rate in _MP3_RATES
     kind = {"format": "MP3", "subtype": "MPEG_LAYER_III"} if mp3 else {"format": "OGG", "subtype": "VORBIS"}
     file = io.BytesIO()
     soundfile.write(file, waveform.T.numpy(), sample_rate, compression_level=level, **kind)

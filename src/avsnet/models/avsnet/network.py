@@ -140,7 +140,9 @@ class AVSNet(
             raise OptionError(f"input_size: found {input_size}, but {encoder} takes {base.size} alone")
         # An upright picture squeezed to a lying one comes out too far; a size that may be any may as well be turned.
         fit = "turned" if base.size_multiple is not None and self.info.fit == "exact" else self.info.fit
-        self.info = replace(self.info, takes_intrinsics=canonical_camera, fit=fit, scale_spread=scale_spread, trained_on=trained_on)
+        self.info = replace(
+            self.info, takes_intrinsics=canonical_camera, fit=fit, scale_spread=scale_spread, trained_on=trained_on
+        )
         midas = create_model(encoder)
         assert isinstance(midas, Midas)
         self.midas, channels = midas, midas.channels
