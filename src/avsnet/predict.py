@@ -53,9 +53,10 @@ def predict(
             whose shift is open the least-squares fit of both. `"ranging"`: the time of flight of the echo. `"ear"`: a
             trained network that compares the echo with the map; a metric model's own metres are its prior.
             `"known:x,y,metres"`: the depth along the optical axis at pixel x, y of this picture. `"none"`: the model's
-            own metres, or its own units with a warning. `"auto"`: none for an AVS-Net itself, and without an echo for
-            any metric model; with an echo the ear, with the model's own metres or else the packaged AVS-Net's; without
-            one the visual one, with a warning.
+            own metres, or its own units with a warning. `"auto"`: with an echo the ear, with a metric model's own
+            metres and the packaged AVS-Net's, which is also the default model; without one a metric model's own
+            metres, and for others the visual network's, with a warning. An AVS-Net of which nobody knows how far its
+            metres err (`ModelInfo.scale_spread`), such as one of your own, keeps them.
         method: one of `avsnet.scale.rules.METHODS`, where an AVS-Net gives the metres; None: the rules above.
         sample_rate: hertz of an echo given as an array; a file brings its own.
         intrinsics: (3, 3) pixels of this picture, or a file for `avsnet.geometry.read_intrinsics`.

@@ -51,9 +51,10 @@ def predict(
         echo: WAV of the echo; for a folder of pictures the folder of their WAVs, which have the same stem or the
             same number at its end; for a video a WAV of repeated chirps that begins with it, or a folder of WAVs,
             numbered as its frames are from 1.
-        scale_from: auto (none for an AVS-Net, and without an echo for any metric model; with one the ear; else the
-            packaged AVS-Net), none, ranging, ear (which compares echo and map; a metric model has a say of its own),
-            known:x,y,metres (the depth at one pixel of the picture), or the name or folder of an AVS-Net.
+        scale_from: auto (with an echo the ear, beside a metric model's own metres and the packaged AVS-Net's; without
+            one own metres, or else that network's; an AVS-Net of your own keeps its metres), none, ranging, ear (which
+            compares echo and map; a metric model has a say of its own), known:x,y,metres (the depth at one pixel of
+            the picture), or the name or folder of an AVS-Net.
         method: where an AVS-Net gives the metres, how: median (default), weighted_median, mean, least_squares or affine
             (scale and shift; the default where the shift is open), the last two also as robust_least_squares and
             robust_affine; or finer than one number: log_affine (scale and contrast; by ear, too), robust_log_affine,
