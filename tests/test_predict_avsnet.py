@@ -108,7 +108,7 @@ def test_metres_whose_error_is_known_are_a_witness_beside_the_ear(room, nets, pa
     tuned = create_model("avsnet_lite0_av", weights=packaged / "tuned")
     assert tuned.info.scale_spread is known.info.scale_spread is None
     found = avsnet.predict(image, waveform, depth_model=tuned, sample_rate=RATE)
-    assert found.scale_source == "none" and "trained on folder:mine, then rooms" in found.assumptions
+    assert found.scale_source == "none" and "model trained on folder:mine, then rooms" in found.assumptions
     with pytest.raises(OptionError, match="scale_spread"):
         create_model("avsnet_lite0_av", scale_spread=0.0)
 

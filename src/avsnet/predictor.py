@@ -175,7 +175,7 @@ class Predictor:
         sound, warnings = sound_for(self.model, heard)
         batch = batch_of_one(self.model.info, picture, camera=camera, **sound)
         seen = self.model.info.trained_on
-        told = (*assumptions, f"trained on {seen}") if seen else tuple(assumptions)
+        told = (*assumptions, f"model trained on {seen}") if seen else tuple(assumptions)
         return Inputs(picture, batch, choice, camera, heard, told, (*notes, *warnings))
 
     def _exif(self, image: str | Path | Image.Image | np.ndarray, notes: list[str]) -> tuple[int, float | None]:
