@@ -107,10 +107,20 @@ class Prediction:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Metres between which the median depth lies with 90 % probability, as the posterior has it; None without."""
-        known = self.depth[self.valid]
-        if self.posterior is None or not known.size:
+        return self._interval_round(self.median)
+
+    @property
+    def median(self) -> float | None:
+        """The median depth of the known pixels; None where none is known."""
+        # Taking all of 12 million pixels one by one takes as long as finding their median.
+        known = self.depth if self.valid.all() else self.depth[self.valid]
+        return float(np.median(known)) if known.size else None
+
+    def _interval_round(self, median: float | None) -> tuple[float, float] | None:
+        """`interval`, for who has taken the median already."""
+        if self.posterior is None or median is None:
             return None
-        low, high = (float(np.median(known)) * side / self.factor for side in self.posterior.interval(0.9))
+        low, high = (median * side / self.factor for side in self.posterior.interval(0.9))
         return low, high
 
     @property
@@ -320,13 +330,11 @@ def summary(prediction: Prediction) -> str:
     Where intervals hold what they say, the median depth has its own: those of ranging were never calibrated, and one
     known distance says nothing of the map's shape elsewhere.
     """
-    # Taking all of 12 million pixels one by one takes as long as finding their median.
-    known = prediction.depth if prediction.valid.all() else prediction.depth[prediction.valid]
-    median = f"{np.median(known):.3g} {prediction.unit}" if known.size else "unknown"
-    source = prediction.scale_source.removeprefix("carried: ")
-    if prediction.interval is not None and not source.startswith(("ranging", "known:")):
-        low, high = prediction.interval
-        median += f" (90 %: {low:.3g} to {high:.3g})"
+    middle = prediction.median
+    median = "unknown" if middle is None else f"{middle:.3g} {prediction.unit}"
+    source, interval = prediction.scale_source.removeprefix("carried: "), prediction._interval_round(middle)
+    if interval is not None and not source.startswith(("ranging", "known:")):
+        median += f" (90 %: {interval[0]:.3g} to {interval[1]:.3g})"
     scale = f"{'metres' if prediction.unit == 'm' else 'units'} by the network itself"
     if prediction.scale_source != "none":
         shift = f", shift {prediction.shift:.4g}" if prediction.shift else ""

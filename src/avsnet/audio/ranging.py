@@ -8,7 +8,7 @@ path |s - e| is known from the rig, tells when the sweep was played: L = c (t - 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -66,6 +66,9 @@ class RangeProfile:
         return max(self.reflections, key=lambda r: (round(r.confidence, 3), r.level), default=None)
 
 
+_PROFILES: WeakKeyDictionary[Echo, dict[tuple[float, ...], RangeProfile]] = WeakKeyDictionary()
+
+
 def range_profile(
     waveform: np.ndarray,
     sample_rate: int,
@@ -94,11 +97,17 @@ def range_profile(
     return profile_of(listen(waveform, sample_rate, rig), direction=direction, max_range=max_range)
 
 
-@lru_cache(maxsize=16)  # the networks, the ear and ranging each look at the recordings in hand
 def profile_of(
     echo: Echo, *, direction: tuple[float, float, float] = (0.0, 0.0, 1.0), max_range: float = 12.0
 ) -> RangeProfile:
-    """As `range_profile`, of a recording that was listened to."""
+    """As `range_profile`, of a recording that was listened to; found once, as networks, ear and ranging each ask."""
+    known, what = _PROFILES.setdefault(echo, {}), (*direction, max_range)
+    if what not in known:
+        known[what] = _profile_of(echo, direction, max_range)
+    return known[what]
+
+
+def _profile_of(echo: Echo, direction: tuple[float, float, float], max_range: float) -> RangeProfile:
     if not RANGE_STEP < max_range <= 1000.0:
         raise OptionError(f"max_range {max_range:g} must lie between {RANGE_STEP:g} and 1000 metres")
     if not (np.isfinite(direction).all() and np.linalg.norm(direction) > 0.0):

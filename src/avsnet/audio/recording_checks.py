@@ -161,10 +161,18 @@ def _slowed(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _decimated(values: np.ndarray, factor: int) -> np.ndarray:
     """(C, N / factor) every so many of (C, N) values, after a low-pass filter: a sinc in Kaiser's window."""
+    taps = _low_pass(factor)
+    reach = len(taps) // 2
+    padded = np.pad(values, ((0, 0), (reach, reach)))
+    return sliding_window_view(padded, len(taps), axis=1)[:, ::factor] @ taps
+
+
+@lru_cache
+def _low_pass(factor: int) -> np.ndarray:
+    """(20 factor + 1,) of sum 1."""
     reach = 10 * factor
     taps = np.sinc(np.arange(-reach, reach + 1) / factor) * np.kaiser(2 * reach + 1, 5.0)
-    padded = np.pad(values, ((0, 0), (reach, reach)))
-    return sliding_window_view(padded, 2 * reach + 1, axis=1)[:, ::factor] @ (taps / taps.sum())
+    return np.asarray(taps / taps.sum())
 
 
 def _sinusoids(frequency: float, time: np.ndarray) -> np.ndarray:

@@ -189,7 +189,8 @@ def _heard(
         prior = network.log_prior(statistics)
     fine = np.arange(_FINER * (len(LOG_MEDIANS) - 1) + 1) / _FINER
     curves = (np.interp(fine, np.arange(len(LOG_MEDIANS)), one[0].double().numpy()) for one in (prior, likelihood))
-    return (LOG_MEDIANS[0] + STEP * fine - np.log(np.median(depth[valid])), *curves)
+    known = depth if valid.all() else depth[valid]
+    return (LOG_MEDIANS[0] + STEP * fine - np.log(np.median(known)), *curves)
 
 
 def _heard_with_less(echo: Echo) -> bool:

@@ -67,10 +67,9 @@ def echo_channels(echo: Echo) -> np.ndarray:
     """
     direct = onset(echo)
     level, prominence = _level_and_prominence(echo, direct)
-    ranges = _Cells(2.0 * np.exp(_EDGES), echo, direct)
-    audible = ranges.audible
     levels, prominences = ([_Track(row) for row in rows] for rows in (level, prominence))
     both_level, both_prominence = _Track(level.mean(axis=0)), _Track(prominence.mean(axis=0))
+    ranges = _Cells(2.0 * np.exp(_EDGES)[None], echo, direct)
     channels = [
         _logarithm(ranges.mean(both_level), _LEVELS),
         _logarithm(ranges.maximum(both_level), _LEVELS),
@@ -79,14 +78,17 @@ def echo_channels(echo: Echo) -> np.ndarray:
         _logarithm(ranges.maximum(_Track(prominence.min(axis=0))), _PROMINENCES),
         _logarithm(ranges.maximum(_Track(level.min(axis=0))), _LEVELS),
     ]
-    channels = [channel * audible for channel in channels]
-    for direction in DIRECTIONS:
-        mirrors = [_Cells(_mirrored(echo.rig, direction, ear), echo, direct) for ear in echo.ears]
-        there = np.all([one.audible for one in mirrors], axis=0)
-        for tracks, limits in ((levels, _LEVELS), (prominences, _PROMINENCES)):
-            ears = [_logarithm(one.maximum(track), limits) for one, track in zip(mirrors, tracks, strict=True)]
-            channels.append(np.mean(ears, axis=0) * there)
-    return np.stack([*channels, audible]).astype(np.float32)
+    channels = [channel * ranges.audible for channel in channels]
+    mirrors = [
+        _Cells(np.stack([_mirrored(echo.rig, one, ear) for one in DIRECTIONS]), echo, direct) for ear in echo.ears
+    ]
+    there = np.all([one.audible for one in mirrors], axis=0)
+    facing = []  # (directions, U) each
+    for tracks, limits in ((levels, _LEVELS), (prominences, _PROMINENCES)):
+        ears = [_logarithm(one.maximum(track), limits) for one, track in zip(mirrors, tracks, strict=True)]
+        facing.append(np.mean(ears, axis=0) * there)
+    pairs = np.stack(facing, axis=1).reshape(-1, there.shape[1])
+    return np.concatenate([*channels, pairs, ranges.audible]).astype(np.float32)
 
 
 def _level_and_prominence(echo: Echo, direct: int) -> tuple[np.ndarray, np.ndarray]:
@@ -205,10 +207,10 @@ class _Track:
 
 
 class _Cells:
-    """Cells of log range on a recording's samples.
+    """Rows of cells of log range on a recording's samples.
 
     Args:
-        paths: (U + 1,) metres at the cells' edges.
+        paths: (D, U + 1) metres at the edges of each row's cells.
         echo: the recording.
         direct: sample of the direct sound.
     """
@@ -216,23 +218,23 @@ class _Cells:
     def __init__(self, paths: np.ndarray, echo: Echo, direct: int) -> None:
         samples = echo.waveform.shape[1]
         edges = direct + (paths - _direct_path(echo)) / echo.rig.speed_of_sound * SAMPLE_RATE
-        self.audible = (edges[:-1] > direct + _DEAD_TIME * SAMPLE_RATE) & (edges[1:] < samples - 1)
+        self.audible = (edges[:, :-1] > direct + _DEAD_TIME * SAMPLE_RATE) & (edges[:, 1:] < samples - 1)
         edges = np.clip(edges, 0.0, samples - 1.0)
         self._width = np.maximum(np.diff(edges), 1e-9)
         self._whole = np.minimum(edges.astype(int), samples - 2)
         self._part = edges - self._whole
-        first, last = np.ceil(edges[:-1]).astype(int), np.floor(edges[1:]).astype(int)
+        first, last = np.ceil(edges[:, :-1]).astype(int), np.floor(edges[:, 1:]).astype(int)
         self._some = last >= first  # that hold a sample
-        self._bounds = np.stack([first, np.minimum(last + 1, samples - 1)], axis=1)[self._some].ravel()
+        self._bounds = np.stack([first, np.minimum(last + 1, samples - 1)], axis=-1)[self._some].ravel()
 
     def mean(self, track: _Track) -> np.ndarray:
-        """(U,) mean of (N,) values, taken as linear between samples, within each cell."""
+        """(D, U) mean of (N,) values, taken as linear between samples, within each cell."""
         values = track.values
         value, slope = values[self._whole], values[self._whole + 1] - values[self._whole]
         return np.diff(track.below[self._whole] + self._part * (value + 0.5 * self._part * slope)) / self._width
 
     def maximum(self, track: _Track) -> np.ndarray:
-        """(U,) the largest of a cell's mean and of the samples in it."""
+        """(D, U) the largest of a cell's mean and of the samples in it."""
         found = self.mean(track)
         largest = np.maximum.reduceat(track.values, self._bounds)[::2]
         found[self._some] = np.maximum(found[self._some], largest)
