@@ -3,9 +3,9 @@
     python benchmarks/predict_speed.py --out results/predict_speed.csv
 
 The older revision (0ad0f97) is checked out into a temporary folder by `git worktree` and runs in processes of its own,
-as this one does. Both read the same files and write PNG and NPZ; by default this one's ear corrects the network's metres,
-which the older one gave as they are. Neither draws the panel, which the older one always draws: there the function that
-does is replaced by nothing. Waiting threads sleep on both sides (OMP_WAIT_POLICY), or a
+as this one does. Both read the same files and write PNG and NPZ; by default this one's ear corrects the network's
+metres, which the older one gave as they are. Neither draws the panel, which the older one always draws: there the
+function that does is replaced by nothing. Waiting threads sleep on both sides (OMP_WAIT_POLICY), or a
 busy machine would charge the older one, which uses several, for waiting. CPU seconds are user and system time, which
 hardly depend on what else the machine does; seconds by the clock do, and only their ratio means much.
 """

@@ -35,7 +35,7 @@ def test_on_a_frame_of_35_mm_film_it_is_the_focal_length_itself():
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
 def test_predict_takes_it_and_says_so(tmp_path, name):
     inputs = Predictor("avsnet_lite0_v").read(photo(tmp_path, name=name))
-    assert inputs.assumptions == ("field of view from the picture's EXIF: 35 mm equivalent 26 mm",)
+    assert inputs.assumptions[:1] == ("field of view from the picture's EXIF: 35 mm equivalent 26 mm",)
     assert inputs.camera[0, 0] == inputs.camera[1, 1] == pytest.approx(26.0 / math.hypot(36.0, 24.0) * 100.0)
 
 
@@ -50,7 +50,7 @@ def test_a_picture_that_exif_turns_has_the_same_focal_length(tmp_path):
 def test_what_the_user_gives_comes_first(tmp_path):
     path = photo(tmp_path)
     for known in ({"fov": 50.0}, {"intrinsics": np.array([[70.0, 0, 40], [0, 70, 30], [0, 0, 1]])}):
-        assert Predictor("avsnet_lite0_v", **known).read(path).assumptions == ()
+        assert "field of view" not in " ".join(Predictor("avsnet_lite0_v", **known).read(path).assumptions)
 
 
 def test_a_picture_that_was_made_smaller_keeps_it_and_a_cropped_one_does_not(tmp_path):
@@ -61,7 +61,7 @@ def test_a_picture_that_was_made_smaller_keeps_it_and_a_cropped_one_does_not(tmp
     assert equivalent_focal_length(photo(tmp_path, size=(60, 60), taken=(3000, 4000)), notes) is None
     assert len(notes) == 1 and "cropped" in notes[0]
     inputs = Predictor("avsnet_lite0_v").read(photo(tmp_path, size=(60, 60), taken=(3000, 4000)))
-    assert inputs.assumptions == ("field of view assumed: 70 degrees horizontal",)
+    assert inputs.assumptions[:1] == ("field of view assumed: 70 degrees horizontal",)
     assert "cropped" in " ".join(inputs.warnings)
 
 
