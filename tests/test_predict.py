@@ -161,7 +161,7 @@ def test_an_echo_that_was_not_needed_is_mentioned(room, grey):
         grey, room[3], depth_model=Toy(ramp(), "metric_depth"), scale_from="none", sample_rate=RATE
     )
     assert prediction.scale == 1.0 and prediction.confidence is None
-    assert prediction.warnings == ("the echo was not used: the scale is from none",)
+    assert prediction.warnings == ("the echo was not used: the numbers are the model's own",)
 
 
 # Where the scale comes from

@@ -180,7 +180,7 @@ def test_a_visual_network_asked_for_by_name_is_not_blamed_for_an_echo_it_cannot_
     prediction = avsnet.predict(image, waveform, depth_model=Toy(truth), scale_from="avsnet_lite0_v", sample_rate=RATE)
     assert prediction.warnings == ("the echo was not used: avsnet_lite0_v only sees",)
     own = avsnet.predict(image, waveform, depth_model="avsnet_lite0_v", sample_rate=RATE)
-    assert own.warnings == ("the echo was not used: the scale is from none",)
+    assert own.warnings == ("the echo was not used: the numbers are the model's own",)
     assert avsnet.predict(image, depth_model="avsnet_lite0_v").warnings == ()
 
 

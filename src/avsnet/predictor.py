@@ -313,7 +313,8 @@ def _about_the_echo(has_echo: bool, used: bool, network: str | None, origin: str
     if used:
         return []
     if network is None:
-        return [f"the echo was not used: the scale is from {origin}"] if has_echo else []
+        where = "the numbers are the model's own" if origin == "none" else f"the scale is from {origin}"
+        return [f"the echo was not used: {where}"] if has_echo else []
     return [
         f"the echo was not used: {network} only sees"
         if has_echo
