@@ -15,8 +15,8 @@ def made_room():
 def main(words: list[str]) -> None:
     """Predict, read what to know, and save."""
     picture, echo, known = (*words, {}) if words else made_room()
-    # "ear" weighs the network's own metres and the echo by what each is worth, and says how sure it is of them.
-    prediction = avsnet.predict(picture, echo, scale_from="ear", **known)
+    # The network's own metres and the echo are weighed by what each is worth; the prediction says how sure it is.
+    prediction = avsnet.predict(picture, echo, **known)
 
     height, width = prediction.depth.shape
     print(f"straight ahead: {prediction.depth[height // 2, width // 2]:.2f} m along the optical axis")

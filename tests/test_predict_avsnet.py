@@ -17,6 +17,7 @@ from avsnet.models.infer import infer
 from avsnet.models.info import ModelInfo
 from avsnet.models.sound import sound_for
 from avsnet.predictor import Predictor
+from avsnet.scale.sources import HEARD, automatic, choose
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
 from closed_form.render import render
@@ -83,7 +84,13 @@ def heard(net, picture, waveform):
     return infer(net, picture, waveform=torch.from_numpy(np.asarray(waveform, dtype=np.float32)), sample_rate=RATE)
 
 
-def test_by_default_the_packaged_network_gives_its_own_metres(room, nets, packaged):
+def test_the_packaged_network_is_corrected_by_the_ear_unless_its_own_metres_are_asked_for():
+    net = create_model("avsnet_lite0_av", weights="default")
+    assert automatic(net.info, has_echo=True).source is HEARD
+    assert automatic(net.info, has_echo=False).source is choose("none", net.info, has_echo=True).source
+
+
+def test_a_network_of_unknown_error_gives_its_own_metres(room, nets, packaged):
     image, _, waveform = room
     prediction = avsnet.predict(image, waveform, sample_rate=RATE)
     np.testing.assert_allclose(prediction.depth, heard(nets["avsnet_lite0_av"], image, waveform), rtol=1e-5)
@@ -102,8 +109,9 @@ def test_metres_whose_error_is_known_are_a_witness_beside_the_ear(room, nets, pa
     assert found.scale_source == "ear and the model's own metres" and 0.0 < found.confidence < 1.0
     np.testing.assert_allclose(found.depth, found.scale * own, rtol=1e-5)
     # With other weights nobody knows it any more.
-    known.train_on("folder:mine")
-    known.train_on("rooms")
+    known.note_training("folder:mine")
+    known.note_training("rooms")
+    known.note_training("rooms")  # a further stage
     known.save_pretrained(packaged / "tuned")
     tuned = create_model("avsnet_lite0_av", weights=packaged / "tuned")
     assert tuned.info.scale_spread is known.info.scale_spread is None
@@ -228,7 +236,7 @@ def test_an_echo_that_is_no_use_is_said_and_the_network_sees_alone(room, nets, p
     prediction = avsnet.predict(image, spoilt, sample_rate=rate)
     assert np.array_equal(prediction.depth, infer(nets["avsnet_lite0_av"], image))
     assert len(prediction.warnings) == 1
-    assert words in prediction.warnings[0] and prediction.warnings[0].endswith("are by sight alone")
+    assert words in prediction.warnings[0] and prediction.warnings[0].endswith("is by sight alone")
     scaled = avsnet.predict(image, spoilt, depth_model=Toy(truth), scale_from="avsnet_lite0_av", sample_rate=rate)
     assert scaled.scale == pytest.approx(np.median(prediction.depth) / np.median(truth), rel=1e-5)
     assert scaled.warnings == prediction.warnings

@@ -113,6 +113,15 @@ def test_a_network_that_hears_keeps_its_scale_by_sight_alone(room):
     assert last.warnings[-1].endswith("the last echo, 2 frames ago")
 
 
+@pytest.mark.parametrize("name", ["avsnet_lite0_av", "avsnet_tiny_av"])
+def test_a_measured_distance_stays_where_a_network_hears_later(room, name):
+    image, _, _, waveform = room
+    predictor = avsnet.Predictor(name, scale_from="known:10,10,2", fov=70.0, rig=RIG)
+    frames = [predictor(image, *heard) for heard in ((), (waveform, RATE), ())]
+    assert [found.depth[10, 10] for found in frames] == pytest.approx([2.0, 2.0, 2.0], rel=0.03)
+    assert all("known:10,10,2" in found.scale_source for found in frames)
+
+
 def test_threads_take_turns_and_a_shared_module_stays_in_eval_mode(room):
     image, truth, intrinsics, waveform = room
     model = Toy(truth / 3.0)

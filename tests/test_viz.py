@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from avsnet.errors import OutputError
 from avsnet.geometry import intrinsics_from_fov
 from avsnet.prediction import Prediction
 from avsnet.scale.posterior import ScalePosterior
-from avsnet.scale.ranging import Arrival, EchoEvidence
+from avsnet.scale.ranging import Arrival
 from avsnet.viz import colour_depth, panel, save_figure, summary
 
 MANY_WARNINGS = (
@@ -22,6 +23,13 @@ MANY_WARNINGS = (
     "resampled from 8000 Hz to 44100 Hz; nothing above its own Nyquist frequency is there",
     "one channel only: ranging with one microphone, left and right cannot be told apart" + ", and so on" * 12,
 )
+
+
+class Drawn(NamedTuple):
+    """What the pictures take of an `EchoEvidence`."""
+
+    profile: RangeProfile
+    arrivals: tuple[Arrival, ...]
 
 
 def prediction(height=48, width=64, **changes):
@@ -50,9 +58,7 @@ def hearing(arrivals):
     strength = np.exp(-ranges / 3.0) * np.random.default_rng(0).rayleigh(size=len(ranges))
     strength[:60] = 0.0
     profile = RangeProfile(ranges, 2.0 * ranges / 343.0, strength, strength, (), ())
-    made = EchoEvidence(None, tuple(arrivals))
-    vars(made)["profile"] = profile  # not of a recording
-    return made
+    return Drawn(profile, tuple(arrivals))
 
 
 def plane(distance, evidence=1.0):

@@ -278,6 +278,8 @@ def _declaration(model: DepthModel, plan: _Plan, sides: tuple[int, int]) -> dict
         entries["takes_intrinsics"] = True
     if info.gives_scale:
         entries["gives_scale"] = True
+    if info.trained_on:
+        entries["trained_on"] = info.trained_on
     graph = plan.graph
     if isinstance(graph, AvsnetGraph) and graph.hearing is not None:
         # The direct sound is found and put at `align_to` within the graph, by the matched filter of our 3 ms sweep.

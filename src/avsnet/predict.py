@@ -56,7 +56,7 @@ def predict(
             own metres, or its own units with a warning. `"auto"`: with an echo the ear, with a metric model's own
             metres and the packaged AVS-Net's, which is also the default model; without one a metric model's own
             metres, and for others the visual network's, with a warning. An AVS-Net of which nobody knows how far its
-            metres err (`ModelInfo.scale_spread`), such as one of your own, keeps them.
+            metres err (`ModelInfo.scale_spread`), such as one of your own, keeps them, and one that only sees.
         method: one of `avsnet.scale.rules.METHODS`, where an AVS-Net gives the metres; None: the rules above.
         sample_rate: hertz of an echo given as an array; a file brings its own.
         intrinsics: (3, 3) pixels of this picture, or a file for `avsnet.geometry.read_intrinsics`.

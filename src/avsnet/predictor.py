@@ -111,6 +111,7 @@ class Predictor:
         self._lock = threading.Lock()
         self._stream = Stream()
         self._last_echo: _LastEcho | None = None
+        self._by_sight = False  # whether the scale that is carried is that of maps by sight alone
 
     def __call__(
         self,
@@ -138,7 +139,10 @@ class Predictor:
     ) -> tuple[Prediction, EchoEvidence | None]:
         """As a call, and with it what was heard: None unless the scale came from the echo itself."""
         with self._lock:
-            inputs = self.read(image, echo, sample_rate, carried=self._stream.knows)
+            knew = self._stream.knows
+            inputs = self.read(image, echo, sample_rate, carried=knew)
+            if self._by_sight:
+                inputs = replace(inputs, batch=_without_sound(inputs.batch))
             values = self._map(inputs.batch)
             if "waveform" in inputs.batch:
                 self._last_echo = _LastEcho(inputs, values)
@@ -147,7 +151,9 @@ class Predictor:
                 if not self._stream.knows:  # which says the same
                     kept = f"their scale is carried from the last echo, {self._last_echo.ago()}"
                     inputs = replace(inputs, warnings=(*inputs.warnings, kept))
-            return self.finish(inputs, values, self._stream)
+            found = self.finish(inputs, values, self._stream)
+            self._by_sight = self._stream.knows and (self._by_sight if knew else "waveform" not in inputs.batch)
+            return found
 
     def read(
         self,
@@ -215,7 +221,7 @@ class Predictor:
     def reset(self) -> None:
         """Forget what was heard: the next picture is the first of another scene."""
         with self._lock:
-            self._stream, self._last_echo = Stream(), None
+            self._stream, self._last_echo, self._by_sight = Stream(), None, False
 
 
 @dataclass
@@ -237,8 +243,7 @@ class _LastEcho:
     def change(self, info: ModelInfo, network: Callable[[dict[str, Any]], np.ndarray]) -> float:
         """What the echo changed the scale by: medians at the picture's size, against those of sight alone."""
         if self.changed is None:
-            seen = {key: value for key, value in self.inputs.batch.items() if key not in ("waveform", "sample_rate")}
-            by_sight = network(seen)
+            by_sight = network(_without_sound(self.inputs.batch))
             size = self.inputs.picture.shape[:2]
             heard, sight = (np.median(at_picture_size(one, info, size)) for one in (self.values, by_sight))
             self.changed = float(heard / sight) if sight > 0.0 else 1.0
@@ -248,6 +253,10 @@ class _LastEcho:
         """How long since, counting the present frame."""
         self.frames += 1
         return f"{self.frames} frame{'s' if self.frames > 1 else ''} ago"
+
+
+def _without_sound(batch: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in batch.items() if key not in ("waveform", "sample_rate")}
 
 
 def in_metres(

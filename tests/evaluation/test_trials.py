@@ -61,6 +61,11 @@ def test_under_auto_a_network_that_hears_gets_the_echo_that_the_ear_gets(models)
         ("toy_shape", "auto", False),
         ("toy_shape", "auto@shuffled", False),
     ]
+    asked = every_pair([System("avsnet_tiny_av", echo=echo) for echo in ("late", "unaligned")], [Scaling.parse("auto")])
+    assert [(trial.system.label, trial.scaling.label) for trial in asked] == [
+        ("avsnet_tiny_av@late", "auto@late"),
+        ("avsnet_tiny_av@unaligned", "auto"),
+    ]
 
 
 def test_unaligned_switches_the_models_own_alignment_off(models):

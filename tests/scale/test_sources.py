@@ -129,8 +129,12 @@ def test_an_avsnet_is_no_second_witness_of_itself_and_says_itself_what_is_wrong_
     rules = {"hears": True, "gives_scale": True, "network": lambda name: pytest.fail("has been asked already")}
     found, by_ear = (look(scene_of("metric_depth", unit=1.2, **rules)) for look in (everything, ear))
     assert found.scaled.scale == by_ear.scaled.scale and found.origin == "ear and the model's own metres"
-    silent = everything(scene_of("metric_depth", heard=False, **rules))
-    assert silent.scaled.scale == pytest.approx(1.0, rel=1e-3) and silent.warnings == ()
+    for look in (everything, ear):
+        silent = look(scene_of("metric_depth", heard=False, **rules))
+        assert silent.scaled.scale == pytest.approx(1.0, rel=1e-3) and silent.warnings == ()
+    with pytest.raises(OptionError, match="leaves net its own metres"):
+        info = net("metric_depth", hears=True, gives_scale=True, scale_spread=0.3)
+        choose("auto", info, has_echo=True, method="grid")
 
 
 def test_with_an_echo_the_packaged_network_has_a_say_beside_a_metric_models_own():

@@ -52,13 +52,14 @@ def predict(
             same number at its end; for a video a WAV of repeated chirps that begins with it, or a folder of WAVs,
             numbered as its frames are from 1.
         scale_from: auto (with an echo the ear, beside a metric model's own metres and the packaged AVS-Net's; without
-            one own metres, or else that network's; an AVS-Net of your own keeps its metres), none, ranging, ear (which
+            one own metres, or else that network's; any other AVS-Net keeps its metres), none, ranging, ear (which
             compares echo and map; a metric model has a say of its own), known:x,y,metres (the depth at one pixel of
             the picture), or the name or folder of an AVS-Net.
         method: where an AVS-Net gives the metres, how: median (default), weighted_median, mean, least_squares or affine
             (scale and shift; the default where the shift is open), the last two also as robust_least_squares and
             robust_affine; or finer than one number: log_affine (scale and contrast; by ear, too), robust_log_affine,
-            histogram, grid, shrunk_grid, which with auto and an echo bend the map and leave its scale to the ear.
+            histogram, grid, shrunk_grid, which with auto and an echo bend the map (not an AVS-Net's) and leave its
+            scale to the ear.
         fov: horizontal field of view in degrees; without it that of the picture's EXIF, or 70 along its long side.
         intrinsics: camera file, in place of fov.
         rig: rig.json, where speaker and ears sit.

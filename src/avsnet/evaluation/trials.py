@@ -26,6 +26,9 @@ ECHOES = ("true", "shuffled", "silent", "late", "unaligned")
 sound 5 ms late; its own where the file has it, the model's alignment switched off."""
 
 
+_HEARD = ("true", "shuffled", "silent", "late")  # of these, what an ear may hear, too
+
+
 @dataclass(frozen=True, order=True)
 class System:
     """A depth model with its weights and the echo it hears.
@@ -178,10 +181,15 @@ def every_pair(systems: list[System], scalings: list[Scaling]) -> list[Trial]:
 
 
 def automatic_trial(system: System, scaling: Scaling) -> Trial:
-    """A system under "auto": one that hears gets the same echo as the ear does, and no other network's metres."""
-    if not model_info(system.name).hears:
+    """A system under "auto": one that hears gets the same echo as the ear does; an AVS-Net no other one's metres."""
+    info, asked = model_info(system.name), system.echo if system.echo in _HEARD else "true"
+    if info.gives_scale:
+        scaling = dataclasses.replace(scaling, reference=None)
+    if not info.hears:
         return Trial(system, scaling)
-    return Trial(dataclasses.replace(system, echo=scaling.echo), dataclasses.replace(scaling, reference=None))
+    echo = asked if scaling.echo == "true" else scaling.echo
+    heard = system.echo if echo == "true" else echo  # unaligned is the system's own matter
+    return Trial(dataclasses.replace(system, echo=heard), dataclasses.replace(scaling, echo=echo))
 
 
 def sort_key(trial: Trial) -> tuple[str, str]:

@@ -24,10 +24,11 @@ from avsnet.models.resize import checked_image
 from avsnet.models.settings import settings_by_name
 from avsnet.weights import weights_hash, what_else
 
-_BESIDE = ("license", "focal", "scale_bias", "scale_spread", "gives_scale")  # what the map does not depend on
+# What the map does not depend on.
+_BESIDE = ("license", "trained_on", "focal", "scale_bias", "scale_spread", "gives_scale")
 _INFO = (
     *("size_multiple", "fit", "resample", "upsample", "upsample_inverse", "flip", "pad"),
-    *("focal", "gives_scale", "takes_intrinsics"),
+    *("focal", "gives_scale", "takes_intrinsics", "trained_on"),
 )  # entries that `ModelInfo` has under the same name
 _LEAD = 0.05  # seconds kept before the direct sound of a recording that is longer than the graph takes
 

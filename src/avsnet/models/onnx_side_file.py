@@ -2,9 +2,10 @@
 
 `model.json` beside it declares {"output": kind, "layout": "NHWC" | "NCHW", "size": [height, width]}, and where they
 differ from the defaults "output_name": null, "output_scale": 1, "output_min": null, "range": [0, 1],
-"mean": [0, 0, 0], "std": [1, 1, 1], "license": text, "focal": null, "scale_bias": 0, "scale_spread": null. Of a graph
-with several outputs (depth, normals, confidence), "output_name" says which one is the map; "focal" is the focal length
-over picture width at which a network has learned metres, the two after it say how these err, as `ModelInfo` has them.
+"mean": [0, 0, 0], "std": [1, 1, 1], "license": text, "trained_on": text, "focal": null, "scale_bias": 0,
+"scale_spread": null. Of a graph with several outputs (depth, normals, confidence), "output_name" says which one is the
+map; "focal" is the focal length over picture width at which a network has learned metres, the two after it say how
+these err, as `ModelInfo` has them: of a network that hears a spread also lets the ear correct its metres by default.
 
 `avsnet export` also writes how pictures come to the network, as in `ModelInfo`: "size_multiple", "fit", "resample",
 "upsample", "upsample_inverse", "flip", "pad", "takes_intrinsics" (a second input `intrinsics`), "gives_scale"; and of a
@@ -32,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "mean": (0, 0, 0),
     "std": (1, 1, 1),
     "license": "not stated",
+    "trained_on": "",
     "focal": None,
     "scale_bias": 0,
     "scale_spread": None,
@@ -109,6 +111,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mean": (lambda v: _are_numbers(v, 3), "three numbers"),
     "std": (lambda v: _are_numbers(v, 3) and min(v) > 0, "three numbers above 0"),
     "license": (lambda v: isinstance(v, str), "a text"),
+    "trained_on": (lambda v: isinstance(v, str), "a text"),
     "focal": (lambda v: v is None or (_is_number(v) and v > 0), "a number above 0, such as 0.889, or null"),
     "scale_bias": (lambda v: _is_number(v) and abs(v) <= 3, "a logarithm from -3 to 3"),
     "scale_spread": (

@@ -45,10 +45,10 @@ def sound_for(model: DepthModel, heard: Heard | None) -> tuple[dict[str, Any], l
     except EchoError as error:
         if needed:
             raise EchoError(f"{heard.label}: {error}") from None
-        return {}, [f"{name} did not use {heard.label}: {error}; its metres are by sight alone"]
+        return {}, [f"{name} itself did not use {heard.label}: {error}; what it gives is by sight alone"]
     if echo.doubts and not needed:
         doubts = "; ".join(echo.doubts)
-        return {}, [f"{name} did not use {heard.label}: {doubts}; its metres are by sight alone"]
+        return {}, [f"{name} itself did not use {heard.label}: {doubts}; what it gives is by sight alone"]
     warnings = list(echo.warnings)
     if not profile_of(echo).reflections:
         warnings.append(f"nothing after the direct sound of {heard.label} stands out of its decay")

@@ -21,7 +21,7 @@ from avsnet.scale.own import OwnScale
 from avsnet.scale.posterior import ScalePosterior
 from avsnet.scale.ranging import EchoEvidence
 from avsnet.scale.rules import ScaledDepth
-from avsnet.scale.scene import Found, Scene
+from avsnet.scale.scene import Found, Scene, unused
 
 if TYPE_CHECKING:  # torch takes a second to import
     from avsnet.scale.ear_network import EarNetwork
@@ -115,8 +115,7 @@ def scale_and_contrast(scene: Scene, own: OwnScale) -> Found:
         if witness is None:
             raise
         scaled = ScaledDepth(depth * np.float32(witness.scale), witness.scale, 0.0, "own")
-        unused = f"the echo was not used: {error}"
-        return Found(scaled, "the model's own metres", posterior=witness, warnings=(unused,))
+        return Found(scaled, "the model's own metres", posterior=witness, warnings=unused(scene, error))
     about_rig, *warnings = found.scale.warnings
     origin = "ear and the model's own metres" if metric else "ear"
     return Found(

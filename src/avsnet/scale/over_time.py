@@ -128,6 +128,8 @@ class Stream:
             return self._kept(scene, ())
         if choice.source is SOURCES["known"]:
             choice = automatic(scene.info, has_echo=True)
+            if choice.source is SOURCES["none"]:  # its own metres say nothing of what was measured
+                return self._kept(scene, ())
         try:
             found = _trusted(choice.source.find(scene, choice.argument))
         except EchoError as error:
@@ -139,11 +141,14 @@ class Stream:
     def _followed(self, found: Found, scene: Scene) -> Found:
         assert self._carried is not None and found.posterior is not None
         drift = DRIFT[scene.kind == "metric_depth"]
-        carried = replace(self._carried, origin=found.origin)
+        # What was measured stays the origin; echoes after it only follow a change.
+        origin = self._carried.origin if self._carried.origin.startswith("known:") else found.origin
+        carried = replace(self._carried, origin=origin)
         self._carried = carried = with_echo(carried, found.posterior, found.prior, drift)
         odd = () if carried.rival is None else ("this echo contradicts those before it: it counts if the next agree",)
         scaled = found.scaled.times(carried.standing.median / found.scaled.factor)
-        return replace(found, scaled=scaled, posterior=carried.posterior(drift), warnings=(*found.warnings, *odd))
+        posterior, warnings = carried.posterior(drift), (*found.warnings, *odd)
+        return replace(found, scaled=scaled, origin=origin, posterior=posterior, warnings=warnings)
 
     def _kept(self, scene: Scene, warnings: tuple[str, ...]) -> Found:
         """The scale of the last echo, for a frame without."""

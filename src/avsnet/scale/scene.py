@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avsnet.errors import DepthError, OptionError
+from avsnet.errors import DepthError, EchoError, OptionError
 from avsnet.models import packaged
 from avsnet.models.info import ModelInfo
 from avsnet.scale.ear_shift import shape_like
@@ -103,6 +103,12 @@ class Found:
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     refusal: str | None = None
+
+
+def unused(scene: Scene, error: EchoError) -> tuple[str, ...]:
+    """What to say of an echo that nobody could use; nothing where a network that listened to it has said so."""
+    told = scene.info.hears or (scene.kind != "metric_depth" and scene.network is not None)
+    return () if told else (f"the echo was not used: {error}",)
 
 
 def times(depth: np.ndarray, scale: float, method: str) -> ScaledDepth:

@@ -24,7 +24,7 @@ from avsnet.scale.ranging import EchoEvidence, posterior_from_echo
 from avsnet.scale.reference import NETWORK_ERROR, network
 from avsnet.scale.refined import refined
 from avsnet.scale.rules import METHODS, FinerRule, ScaledDepth
-from avsnet.scale.scene import Found, Scene, times
+from avsnet.scale.scene import Found, Scene, times, unused
 
 if TYPE_CHECKING:
     from avsnet.audio.recording import Echo
@@ -151,14 +151,16 @@ def _product(scene: Scene, witness: Found | None, joined: Callable[[Scene, Found
     assert scene.echo is not None
     try:
         echo = scene.echo()
+    except EchoError as error:
+        if witness is None:
+            raise
+        return replace(witness, warnings=(*witness.warnings, *unused(scene, error)))
+    try:
         return _by_ear(scene, joined(scene, witness) if joined and witness else witness, echo)
     except EchoError as error:
         if witness is None:
             raise
-        # A network that hears has told what is wrong with the echo.
-        told = scene.info.hears or scene.kind != "metric_depth"
-        unused = () if told else (f"the echo was not used: {error}",)
-        return replace(witness, warnings=(*witness.warnings, *unused))
+        return replace(witness, warnings=(*witness.warnings, f"the ear did not use the echo: {error}"))
 
 
 def _by_ear(scene: Scene, witness: Found | None, echo: Echo) -> Found:
@@ -330,6 +332,11 @@ def choose(
         )
     if method is not None and not source.compares and method not in source.methods:
         other = f"; {', '.join(source.methods)} it takes" if source.methods else ""
+        if text == "auto":
+            raise OptionError(
+                f"method {method}: compares two maps, and with one auto leaves {info.name} its own metres; take ear "
+                "(for log_affine) or another AVS-Net as scale_from"
+            )
         raise OptionError(
             f"method {method}: is a rule for two maps, but scale_from {text} sets one factor by itself{other}"
         )
@@ -343,10 +350,10 @@ def choose(
 def automatic(info: ModelInfo, has_echo: bool, method: str | None = None) -> Choice:
     """What `auto` stands for.
 
-    An AVS-Net, and whatever has heard the echo itself, keeps its metres, and without an echo any metric model. With one
-    the ear gives them, with the model's own metres or else the packaged AVS-Net's; the packaged pair alone does where
-    there is no echo, or a method of one factor is asked for; a finer one bends the map towards that network's, and the
-    ear scales the result.
+    An AVS-Net, and whatever has heard the echo itself, keeps its metres, unless it is a witness as below; without an
+    echo so does any metric model. With one the ear gives them, with the model's own metres or else the packaged
+    AVS-Net's; the packaged pair alone does where there is no echo, or a method of one factor is asked for; a finer one
+    bends the map towards that network's, and the ear scales the result.
 
     The metres of a network that has heard the echo, too, are a witness beside the ear where it was measured how far
     they err, as of the packaged one; of others nobody knows whether the ear would make them better.

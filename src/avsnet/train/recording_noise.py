@@ -136,7 +136,7 @@ def speech(seconds: Tensor, generator: torch.Generator) -> Tensor:
     vowels = torch.fft.irfft(torch.fft.rfft(buzz) * mouth, n=len(seconds))
     breath = torch.fft.rfft(torch.randn(len(seconds), generator=generator))
     consonants = torch.fft.irfft(breath * (hertz / 4000.0).clamp(max=1.0).square(), n=len(seconds))
-    consonants = _CONSONANTS * consonants * (vowels.std() / consonants.std().clamp_min(1e-12))
+    consonants = _CONSONANTS * consonants * (vowels.std(correction=0) / consonants.std(correction=0).clamp_min(1e-12))
     voice = (0.5 + 0.5 * syllables) * vowels + (0.5 - 0.5 * syllables) * consonants
     late, softer = round(_uniform(generator, 0.0, _BETWEEN_EARS) * rate), _uniform(generator, 0.5, 1.0)
     ears = torch.stack([voice, softer * torch.nn.functional.pad(voice, (late, 0))[: len(voice)]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -84,7 +85,7 @@ def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) ->
     if not hasattr(network, "save_pretrained"):
         raise ModelError(f"{config.model.name}: cannot be saved as a folder, hence not trained")
     if isinstance(network, AVSNet):
-        network.train_on(" and ".join(dict.fromkeys(config.data.train)))
+        network.note_training(_named(config.data.train))
     data = DepthData(config, config.devices * config.nodes)
     kind = SelfSupervised if config.loss == "photometric" else Supervised
     module = kind(network, config, data.steps, data.order.steps_per_epoch)
@@ -112,6 +113,11 @@ def _train_depth(config: TrainConfig, command: str, callbacks: Sequence[Any]) ->
         (weights / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         _say(f"weights: {weights}")
     return weights
+
+
+def _named(sources: Sequence[str]) -> str:
+    """What is trained on, in words that may leave this machine: of a path its last part."""
+    return " and ".join(dict.fromkeys(re.sub(r"[^:]*[/\\\\]", "", source.rstrip("/")) for source in sources))
 
 
 def _train_ear(config: TrainConfig, command: str, callbacks: Sequence[Any]) -> Path:

@@ -220,13 +220,14 @@ class AVSNet(
                 outputs["as_heard"] = metres * torch.exp(apart)[:, None, None, None]
         return outputs
 
-    def train_on(self, data: str) -> None:
+    def note_training(self, data: str) -> None:
         """Say that the weights change now: what they learn from, and no more how far their metres err.
 
         Args:
             data: in words; what they were trained on before stays in front of it.
         """
-        seen = ", then ".join(filter(None, [self.info.trained_on, data]))
+        before = self.info.trained_on
+        seen = before if data in before.split(", then ") else ", then ".join(filter(None, [before, data]))
         self.info = replace(self.info, scale_spread=None, trained_on=seen)
         config: Any = self._hub_mixin_config
         config |= {"scale_spread": None, "trained_on": seen}

@@ -7,7 +7,6 @@ of a MiDaS or ZoeDepth network a new AVS-Net can start.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,7 +196,4 @@ def _from_published(model: AVSNet, path: Path) -> AVSNet:
 
 for _encoder in ENCODERS.values():
     for _hears in (True, False):
-        _info = avsnet_info(_encoder, _hears)
-        if _encoder.name == "midas_lite0":  # the packaged pair; its cards say what is known of the terms
-            _info = replace(_info, weights_licence="Apache-2.0, learned from NYU Depth V2")
-        register_model(_info)(partial(_create, _encoder, _hears))
+        register_model(avsnet_info(_encoder, _hears))(partial(_create, _encoder, _hears))
