@@ -334,8 +334,8 @@ def choose(
         other = f"; {', '.join(source.methods)} it takes" if source.methods else ""
         if text == "auto":
             raise OptionError(
-                f"method {method}: compares two maps, and with one auto leaves {info.name} its own metres; take ear "
-                "(for log_affine) or another AVS-Net as scale_from"
+                f"method {method}: compares two maps, and auto leaves {info.name} its own metres; as scale_from take "
+                "another AVS-Net, or with an echo and log_affine ear"
             )
         raise OptionError(
             f"method {method}: is a rule for two maps, but scale_from {text} sets one factor by itself{other}"
