@@ -26,9 +26,6 @@ ECHOES = ("true", "shuffled", "silent", "late", "unaligned")
 sound 5 ms late; its own where the file has it, the model's alignment switched off."""
 
 
-_HEARD = ("true", "shuffled", "silent", "late")  # of these, what an ear may hear, too
-
-
 @dataclass(frozen=True, order=True)
 class System:
     """A depth model with its weights and the echo it hears.
@@ -103,7 +100,7 @@ class Scaling:
     Attributes:
         rule: "none"; "focal", metres times this camera's focal length over that of the pictures that the model learned
             from; "auto", what `predict` does with an echo; one of `sources_of_tables()`, of `ORACLES`, or of `METHODS`.
-        reference: whose metres a rule of `METHODS`, or "auto" of a model that does not hear, takes; else None.
+        reference: whose metres a rule of `METHODS`, or "auto" of a model that is no AVS-Net, takes; else None.
         echo: one of `ECHOES`, what a source hears; "true" leaves that to the system.
         ear: whether the ear sets the scale of what a rule of `METHODS` makes.
     """
@@ -182,14 +179,16 @@ def every_pair(systems: list[System], scalings: list[Scaling]) -> list[Trial]:
 
 def automatic_trial(system: System, scaling: Scaling) -> Trial:
     """A system under "auto": one that hears gets the same echo as the ear does; an AVS-Net no other one's metres."""
-    info, asked = model_info(system.name), system.echo if system.echo in _HEARD else "true"
+    info = model_info(system.name)
     if info.gives_scale:
         scaling = dataclasses.replace(scaling, reference=None)
     if not info.hears:
         return Trial(system, scaling)
-    echo = asked if scaling.echo == "true" else scaling.echo
-    heard = system.echo if echo == "true" else echo  # unaligned is the system's own matter
-    return Trial(dataclasses.replace(system, echo=heard), dataclasses.replace(scaling, echo=echo))
+    if scaling.echo != "true":
+        return Trial(dataclasses.replace(system, echo=scaling.echo), scaling)
+    if system.echo == "unaligned":  # the network's own matter: the ear aligns by itself
+        return Trial(system, scaling)
+    return Trial(system, dataclasses.replace(scaling, echo=system.echo))
 
 
 def sort_key(trial: Trial) -> tuple[str, str]:
