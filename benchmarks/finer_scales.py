@@ -4,8 +4,8 @@
 
 Half real: true pictures and depth, made echoes, each frame with a rig of its own, as in `avsnet evaluate --half-real`.
 HoloLens (94 frames of one building) is the development set; NYU's validation frames and the rooms are what rules were
-chosen on; NYU's test split (every fourth), TUM and DIODE only test. Rooms see three more stand-ins for relative models:
-both packaged networks that only see, and the truth, distorted as depth models err. Writes means to <out>/<set>.csv,
+chosen on; NYU's test split (every fourth), TUM and DIODE only test. Rooms see two more stand-ins for relative models:
+the packaged network that only sees, and the truth, distorted as depth models err. Writes means to <out>/<set>.csv,
 what the chosen rule gains, with intervals over groups, to <out>/<set>_gains.csv, and the gain over one scale in each
 metre of true depth (AIDE) to <out>/<set>_aide.csv. Echoes and maps are kept in --work: with other weights of the ear
 the second run takes no prediction again.
@@ -211,7 +211,7 @@ def main() -> None:
     for name in options.sets.split(","):
         cases, step = cases_of(name, real, options.work), SETS[name][2]
         rooms = SETS[name][0].startswith("rooms")
-        shapes = [*systems, *map(System, (packaged.V, packaged.ROOMS_V))] if rooms else systems
+        shapes = [*systems, System(packaged.V)] if rooms else systems
         folder = options.work / name
         rules = [one for one in scalings(options.quick) if len(cases) > 1 or one.echo != "shuffled"]
         scores = evaluate(every_pair(shapes, rules), cases, folder, shard=(1, step))

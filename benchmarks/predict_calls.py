@@ -4,7 +4,7 @@
 
 A picture, the true shape in an unknown unit and the echo of a furnished room in closed form go through
 `avsnet.predict(picture, echo, depth_model=.., scale_from="ranging")`; `sys.setprofile` counts. With --model another
-depth model than the toy is taken, such as avsnet_tiny_av or onnx:PATH.
+depth model than the toy is taken, such as avsnet_lite0_av or onnx:PATH.
 """
 
 from __future__ import annotations

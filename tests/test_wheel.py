@@ -19,8 +19,8 @@ from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.rooms import sample
 from places import ROOT
 
-LARGEST = 40.0  # MB
-NETWORKS = ("avsnet_lite0_av", "avsnet_lite0_v", "avsnet_tiny_av", "avsnet_tiny_v", "ear")
+LARGEST = 25.0  # MB
+NETWORKS = ("avsnet_lite0_av", "avsnet_lite0_v", "ear")
 
 # They are looked for, not imported: setuptools must be imported before distutils, which others have done by now.
 CAN_BUILD = find_spec("pip") and find_spec("setuptools") and int(version("setuptools").partition(".")[0]) >= 77

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-MODEL = "avsnet_tiny_av"
+MODEL = "avsnet_lite0_av"
 TYPED = ("model", "scale_from", "camera", "fov", "across", "down")
 FRAMES = 3
 RATE = 44_100
@@ -122,7 +122,7 @@ def _predictors() -> list[Any]:
     from avsnet import Predictor
     from avsnet.audio.rig import Rig
 
-    sources = itertools.product(("avsnet_tiny_av", "avsnet_tiny_v"), ("auto", "ear", "none"))
+    sources = itertools.product(("avsnet_lite0_av", "avsnet_lite0_v"), ("auto", "ear", "none"))
     return [Predictor(model, scale_from=scale_from, rig=Rig()) for model, scale_from in sources]
 
 

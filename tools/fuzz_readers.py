@@ -48,7 +48,7 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
     write_config(TrainConfig(out="runs/a"), folder / "train.yaml")
     (folder / "rgbd.json").write_text('{"pictures": "rgb/*", "depth": "depth/*", "depth_scale": 1000, "unknown": [7]}')
     (folder / "onnx.json").write_text('{"output": "disparity", "layout": "NCHW", "size": [32, 32], "mean": [0, 0, 0]}')
-    shutil.copy(PACKAGED / "avsnet_tiny_v" / "config.json", folder / "config.json")
+    shutil.copy(PACKAGED / "avsnet_lite0_v" / "config.json", folder / "config.json")
     torch.save({"model": {"a.weight": torch.ones(3, 4), "b": torch.zeros(2)}}, folder / "weights.pt")
     torch.save({"a": torch.ones(3)}, folder / "old.pt", _use_new_zipfile_serialization=False)
     shutil.copy(PACKAGED / "ear" / "model.safetensors", folder / "weights.safetensors")
@@ -169,7 +169,7 @@ def _network(path):
     folder.mkdir(exist_ok=True)
     shutil.copy(path, folder / "config.json")
     if not (folder / "model.safetensors").exists():
-        shutil.copy(PACKAGED / "avsnet_tiny_v" / "model.safetensors", folder)
+        shutil.copy(PACKAGED / "avsnet_lite0_v" / "model.safetensors", folder)
     load_folder(folder)
 
 

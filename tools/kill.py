@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from avsnet.models.packaged import V
+
 LEFT_OUT = ("tensorboard", "environment.txt", "MODEL_CARD.md", "last.ckpt", "config.yaml", "validation.csv")
 TIMED = ("samples_per_second", "data_wait")  # columns of metrics.csv
 GROWING = ("metrics.csv",)  # logs, whose beginning may be there
@@ -38,8 +40,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
     return {
         "simulate": ["simulate", "offices", "--locations", "2", "--poses", "3", "--size", "32x32", "--out", "OUT"],
         "train": ["train", str(folder / "run.yaml"), "--resume", "--out", "OUT"],
-        "evaluate": ["evaluate", "--data", "rooms:offices:900000-900003", "--systems", "avsnet_tiny_v", "--out", "OUT"],
-        "predict": ["predict", str(folder / "pictures"), "--depth-model", "avsnet_tiny_v", "--out", "OUT"],
+        "evaluate": ["evaluate", "--data", "rooms:offices:900000-900003", "--systems", V, "--out", "OUT"],
+        "predict": ["predict", str(folder / "pictures"), "--depth-model", V, "--out", "OUT"],
     }
 
 

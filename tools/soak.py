@@ -22,7 +22,7 @@ LARGEST_GROWTH = 0.02
 """Of the most memory in a tenth of the frames, from the first to the last: what is held at one moment depends on when
 garbage was collected last."""
 
-MODEL = "avsnet_tiny_av"
+MODEL = "avsnet_lite0_av"
 
 
 def resident() -> float:

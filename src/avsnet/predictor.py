@@ -85,7 +85,7 @@ class Predictor:
         CalibrationError: the rig makes no sense.
         OptionError: an option outside what it allows, or no way to a scale.
 
-    >>> predictor = Predictor("avsnet_tiny_av", fov=70.0)
+    >>> predictor = Predictor("avsnet_lite0_av", fov=70.0)
     >>> predictor(np.zeros((48, 64, 3), np.uint8)).depth.shape
     (48, 64)
     """

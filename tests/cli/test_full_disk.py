@@ -43,7 +43,7 @@ VERBS = {
     "predict": "predict {inputs}/a.png --out {out}",
     "cloud": "cloud {inputs}/a.npz --out {out}/a.ply",
     "record": "record --out {out} --picture {inputs}/a.png",
-    "evaluate": "evaluate --data rooms:offices:900000-900000 --systems avsnet_tiny_v --out {out}",
+    "evaluate": "evaluate --data rooms:offices:900000-900000 --systems avsnet_lite0_v --out {out}",
     "demo": "demo --rooms 1 --out {out}",
     "export": "export ear --out {out}/ear.onnx",
     "train": "train {inputs}/run.yaml --out {out}",

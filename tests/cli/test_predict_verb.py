@@ -129,7 +129,7 @@ def test_an_onnx_file_without_a_side_file_is_told_by_flags(room, command, tmp_pa
     is_one_line(*command(room / "room.png", *model, *flags[:-1], "96x128"), "--model-size", "height,width")
     is_one_line(*command(room / "room.png", *model, *flags, "--model-layout", "CHW"), '"layout"', "NHWC")
     is_one_line(
-        *command(room / "room.png", "--depth-model", "avsnet_tiny_av", *flags), "--model-output", "not avsnet_tiny_av"
+        *command(room / "room.png", "--depth-model", "avsnet_lite0_av", *flags), "--model-output", "not avsnet_lite0_av"
     )
 
 

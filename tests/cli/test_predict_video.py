@@ -41,7 +41,7 @@ def video(tmp_path_factory):
 
 
 def run(video, out, capsys, *flags, name="room.gif"):
-    model = ("--depth-model", "avsnet_tiny_v", "--scale-from", "avsnet_tiny_av", "--out", str(out))
+    model = ("--depth-model", "avsnet_lite0_v", "--scale-from", "avsnet_lite0_av", "--out", str(out))
     code = cli.main(["predict", str(video / name), *model, *map(str, flags)])
     captured = capsys.readouterr()
     return code, captured.out, captured.err

@@ -28,7 +28,7 @@ def test_commands_are_written_out():
         ["scale", f"{ESCAPE}.npy", "--kind", "disparity", "--echo", "a.wav", "--out", "out"],
         ["check", ESCAPE],
         [ESCAPE],
-        ["evaluate", "--data", f"folder:{ESCAPE}", "--systems", "avsnet_tiny_v", "--out", "out"],
+        ["evaluate", "--data", f"folder:{ESCAPE}", "--systems", "avsnet_lite0_v", "--out", "out"],
         ["evaluate", "--data", "rooms:offices:0-1", "--systems", f"onnx:{ESCAPE}", "--out", "out"],
     ],
 )

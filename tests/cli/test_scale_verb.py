@@ -217,7 +217,7 @@ def test_a_result_never_replaces_its_own_source(room, command, tmp_path):
             ["'mode'", "median, mean, weighted_median, least_squares"],
         ),
         (["--reference", "{room}/truth.npy", "--kind", "affine_depth", "--method", "mean"], ["finds a shift"]),
-        (["--echo", "{room}/room.wav", "--scale-from", "avsnet_tiny_v"], ["avsnet_tiny_v", "give the picture"]),
+        (["--echo", "{room}/room.wav", "--scale-from", "avsnet_lite0_v"], ["avsnet_lite0_v", "give the picture"]),
         (["--echo", "{room}/room.wav", "--scale-from", "rangin"], ["'rangin' is none of auto"]),
         (
             ["--echo", "{room}/room.wav", "--kind", "affine_disparity", "--scale-from", "ranging"],
@@ -257,7 +257,7 @@ def test_a_map_that_is_missing_broken_or_empty_is_one_line(room, command, tmp_pa
 
 def test_with_the_picture_an_avsnet_gives_the_metres_by_the_rule_that_is_asked_for(room, command, tmp_path):
     flags = ("--kind", "relative_depth", "--echo", room / "room.wav", "--image", room / "room.png")
-    code, out, _ = command(room / "relative.npy", *flags, "--scale-from", "avsnet_tiny_av", "--method", "mean")
-    assert code == 0 and "from avsnet_tiny_av by mean" in out
+    code, out, _ = command(room / "relative.npy", *flags, "--scale-from", "avsnet_lite0_av", "--method", "mean")
+    assert code == 0 and "from avsnet_lite0_av by mean" in out
     with np.load(tmp_path / "out" / "relative_depth.npz") as entries:
-        assert str(entries["scale_source"]) == "avsnet_tiny_av by mean"
+        assert str(entries["scale_source"]) == "avsnet_lite0_av by mean"

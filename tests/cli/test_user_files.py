@@ -21,7 +21,7 @@ def own(tmp_path):
 
 VERBS = {
     "a.wav": ["echo", "{own}/a.npy", "--fov", "70", "--out", "{own}"],
-    "scores.csv": ["evaluate", "--data", "{own}", "--systems", "avsnet_tiny_v", "--out", "{own}"],
+    "scores.csv": ["evaluate", "--data", "{own}", "--systems", "avsnet_lite0_v", "--out", "{own}"],
     "rows.csv": ["check", "{own}", "--out", "{own}/rows.csv"],
     "report.html": ["demo", "--rooms", "1", "--out", "{own}"],
 }

@@ -34,31 +34,33 @@ def labels(trials):
 
 
 def test_a_relative_model_has_no_metres_of_its_own_and_each_that_hears_a_control(models):
-    systems = [System("toy_shape"), System("avsnet_tiny_v"), System("avsnet_tiny_av")]
+    systems = [System("toy_shape"), System("avsnet_lite0_v"), System("avsnet_lite0_av")]
     found = labels(every_row(systems, controls=["shuffled"]))
     by_truth = {scaling for system, scaling in found if system == "toy_shape" and scaling.startswith("oracle_")}
     assert by_truth == set(ORACLES)
     plain = ("none", "auto", "ear", "ranging", "median", "oracle_median")
     assert [row for row in found if row[0] != "toy_shape" or row[1].partition("@")[0].partition(":")[0] in plain] == [
-        ("avsnet_tiny_av", "none"),
-        ("avsnet_tiny_av", "oracle_median"),
-        ("avsnet_tiny_av@shuffled", "none"),
-        ("avsnet_tiny_v", "none"),
-        ("avsnet_tiny_v", "oracle_median"),
+        ("avsnet_lite0_av", "auto"),
+        ("avsnet_lite0_av", "none"),
+        ("avsnet_lite0_av", "oracle_median"),
+        ("avsnet_lite0_av@shuffled", "auto@shuffled"),
+        ("avsnet_lite0_av@shuffled", "none"),
+        ("avsnet_lite0_v", "none"),
+        ("avsnet_lite0_v", "oracle_median"),
         ("toy_shape", "auto"),
         ("toy_shape", "auto@shuffled"),
         ("toy_shape", "ear"),
         ("toy_shape", "ear@shuffled"),
-        ("toy_shape", "median:avsnet_tiny_av"),
-        ("toy_shape", "median:avsnet_tiny_av@shuffled"),
-        ("toy_shape", "median:avsnet_tiny_v"),
+        ("toy_shape", "median:avsnet_lite0_av"),
+        ("toy_shape", "median:avsnet_lite0_av@shuffled"),
+        ("toy_shape", "median:avsnet_lite0_v"),
         ("toy_shape", "oracle_median"),
         ("toy_shape", "ranging"),
         ("toy_shape", "ranging@shuffled"),
     ]
-    alone = labels(every_row([System("toy_open"), System("toy_v"), System("avsnet_tiny_v")], controls=()))
+    alone = labels(every_row([System("toy_open"), System("toy_v"), System("avsnet_lite0_v")], controls=()))
     assert ("toy_v", "none") in alone and ("toy_v", "focal") not in alone
-    assert {scaling for system, scaling in alone if system == "toy_open"} == {"affine:avsnet_tiny_v", "oracle_affine"}
+    assert {scaling for system, scaling in alone if system == "toy_open"} == {"affine:avsnet_lite0_v", "oracle_affine"}
 
 
 def test_auto_finds_what_predict_finds_and_its_control_hears_what_the_name_says(models, tmp_path):

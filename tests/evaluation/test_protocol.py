@@ -97,11 +97,11 @@ def test_a_network_that_gives_no_metres_is_refused():
 
 def test_validation_and_evaluate_give_one_network_the_same_scores(tmp_path):
     """They differed: one resized with corners aligned, the other by the network's own filter."""
-    model = create_model("avsnet_tiny_av", weights="default")
+    model = create_model("avsnet_lite0_av", weights="default")
     rooms = Rooms("historic", range(70, 73), size=model.info.size)
     cases = Cases(rooms, "rooms", 30.0)
-    evaluated = evaluate([Trial(System("avsnet_tiny_av"))], cases, tmp_path).rows
-    keys = ("image", "waveform", "depth", "valid")
+    evaluated = evaluate([Trial(System("avsnet_lite0_av"))], cases, tmp_path).rows
+    keys = ("image", "intrinsics", "waveform", "depth", "valid")
     samples = [rooms[place] for place in range(3)]
     batch = {key: torch.stack([sample[key] for sample in samples]) for key in keys} | {"sample_rate": 44_100}
     for place, row in enumerate(sorted(evaluated, key=lambda row: int(row["row"]))):

@@ -25,7 +25,7 @@ def prediction() -> Prediction:
         shift=0.0,
         valid=np.ones((60, 80), bool),
         intrinsics=intrinsics_from_fov(80, 60, 70.0),
-        model="avsnet_tiny_av",
+        model="avsnet_lite0_av",
         weights_hash="ab12",
         scale_source="none",
         version="0.1.0",

@@ -1,7 +1,6 @@
 """Weights and configurations of anyone: an error of ours that names the file, and no more memory than they hold."""
 
 import json
-import shutil
 import zipfile
 
 import pytest
@@ -11,12 +10,12 @@ from avsnet.errors import AvsnetError, ModelError
 from avsnet.models import create_model
 from avsnet.models.avsnet.weights import load_folder
 from avsnet.scale.ear_network import EarNetwork
-from avsnet.weights import PACKAGED, load_strictly, read_state_dict
+from avsnet.weights import load_strictly, read_state_dict
 
 
 @pytest.fixture
 def tiny(tmp_path):
-    shutil.copytree(PACKAGED / "avsnet_tiny_v", tmp_path / "tiny")
+    create_model("avsnet_tiny_v").save_pretrained(tmp_path / "tiny")
     return tmp_path / "tiny"
 
 

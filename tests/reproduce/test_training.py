@@ -79,8 +79,8 @@ def test_what_names_no_config_is_refused(text):
 
 
 def test_a_name_that_no_row_asks_for_is_refused_before_hours_are_spent_on_it(config):
-    with pytest.raises(OptionError, match=r"no row has weights avsnet_tiny_av_shufled; .*avsnet_tiny_av_shuffled"):
-        parse_training(f"avsnet_tiny_av_shufled={config}", Cast())
+    with pytest.raises(OptionError, match=r"no row has weights avsnet_lite0_av_shufled; .*avsnet_lite0_av_shuffled"):
+        parse_training(f"avsnet_lite0_av_shufled={config}", Cast())
 
 
 def test_the_names_that_may_be_trained_are_those_that_the_rows_look_for(monkeypatch):

@@ -41,7 +41,7 @@ CAMERAS: dict[str, float | None] = {
 }
 """Horizontal fields of view in degrees of a landscape picture, by the camera's name; millimetres are 35 mm film's."""
 
-MODELS = (packaged.AV, packaged.V, packaged.ROOMS_AV)
+MODELS = (packaged.AV, packaged.V)
 """Depth models that need no further file."""
 
 WIDEST = 1280

@@ -87,7 +87,8 @@ def _lead(rooms: int) -> list[str]:
     return [
         f"Made of {_rooms(rooms)} that no training has seen. Rooms are simulated: this shows that the method works, "
         "not how well it works at your place.",
-        "AVS-Net V sees the picture alone. AVS-Net AV also hears the echo of one chirp with two microphones. A picture "
+        "AVS-Net V sees the picture alone. AVS-Net AV also hears the echo of one chirp with two microphones, and a "
+        "small network that hears alone, the ear, corrects its metres, as avsnet predict does by default. A picture "
         "shows the shape of a room, but hardly its size; sound travels at a known speed, so its echo carries the size.",
         "The third-party map stands for any depth model that knows no metres: the room's true shape, bent by 10 %, in "
         "unknown units. The paper's rule brings it to metres: its median is made that of V's or AV's depth.",

@@ -20,8 +20,7 @@ from avsnet.errors import EchoError
 from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import depth_metrics
 from avsnet.models.info import ModelInfo
-from avsnet.models.packaged import ROOMS_AV as AV
-from avsnet.models.packaged import ROOMS_V as V
+from avsnet.models.packaged import AV, V
 from avsnet.predict import predict
 from avsnet.reproduce.twin import FIRST_SEED, SIZE
 from avsnet.rooms import sample

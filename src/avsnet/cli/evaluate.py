@@ -38,7 +38,7 @@ def evaluate(
         systems: comma-separated NAME[=WEIGHTS][@ECHO]; NAME as avsnet models lists it, or onnx:PATH, or
             huggingface:ID_OR_FOLDER; ECHO true (default), shuffled, silent, late or unaligned.
         scalings: comma-separated none (default), focal, ranging, oracle_median (also of the finer rules, such as
-            oracle_log_affine, oracle_grid_4x4), RULE:SYSTEM, such as median:avsnet_tiny_av, RULE:SYSTEM+ear, such as
+            oracle_log_affine, oracle_grid_4x4), RULE:SYSTEM, such as median:avsnet_lite0_av, RULE:SYSTEM+ear, such as
             grid:avsnet_lite0_av+ear, or log_affine:ear; each is applied to each system.
         split: train, val or test; of V2 also all.
         cap: metres up to which depth counts, where not the data set's own, or 10 for half_real.

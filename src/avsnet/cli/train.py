@@ -10,7 +10,7 @@ _EXAMPLE = """\
 A file needs no more than what differs from the defaults above:
 
     out: runs/mine
-    model: {name: avsnet_tiny_av, weights: default}
+    model: {name: avsnet_lite0_av, weights: default}
     data: {train: ["folder:my_captures"], val: ["folder:my_test_captures"], batch_size: 8}
 
 Those of the paper's networks stand in the folder configs of the source repository; an installed package lacks them."""

@@ -198,8 +198,8 @@ def seed_of(row: Row) -> str:
 def seedless(label: str) -> str:
     """The label that runs of all seeds share.
 
-    >>> seedless("median:avsnet_tiny_av=avsnet_tiny_av_seed2")
-    'median:avsnet_tiny_av'
+    >>> seedless("median:avsnet_lite0_av=avsnet_lite0_av_seed2")
+    'median:avsnet_lite0_av'
     """
     name = _SEED.sub("", label)
     return re.sub(r"(^|:)([^=:@]+)=\2(?=@|$)", r"\1\2", name)

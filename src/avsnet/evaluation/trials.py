@@ -47,8 +47,8 @@ class System:
         Raises:
             OptionError: no name, or an unknown echo.
 
-        >>> System.parse("avsnet_tiny_av=runs/best@shuffled")
-        System(name='avsnet_tiny_av', weights='runs/best', echo='shuffled')
+        >>> System.parse("avsnet_lite0_av=runs/best@shuffled")
+        System(name='avsnet_lite0_av', weights='runs/best', echo='shuffled')
         """
         head, at, echo = text.strip().rpartition("@")
         prefixed = text.partition(":")[0] in PREFIXES
@@ -56,7 +56,7 @@ class System:
             head, echo = text.strip(), "true"
         name, _, weights = (head, "", "") if prefixed else head.partition("=")
         if not name:
-            raise OptionError(f"system {text!r}: wanted NAME[=WEIGHTS][@ECHO], such as avsnet_tiny_av@shuffled")
+            raise OptionError(f"system {text!r}: wanted NAME[=WEIGHTS][@ECHO], such as avsnet_lite0_av@shuffled")
         if echo not in ECHOES:
             raise OptionError(f"system {text!r}: echo {echo!r} is none of {', '.join(ECHOES)}")
         return cls(name, weights or "default", echo)
@@ -117,8 +117,8 @@ class Scaling:
         Raises:
             OptionError: an unknown rule, or a rule without, or with, a system that it needs, or does not.
 
-        >>> Scaling.parse("median:avsnet_tiny_v").label
-        'median:avsnet_tiny_v'
+        >>> Scaling.parse("median:avsnet_lite0_v").label
+        'median:avsnet_lite0_v'
         """
         rule, colon, reference = text.strip().partition(":")
         alone = ("none", "focal", *sources_of_tables(), *ORACLES)

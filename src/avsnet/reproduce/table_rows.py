@@ -98,8 +98,8 @@ class Cast:
         grouped: whether the data has ambiguous and cued rooms.
     """
 
-    av: str = packaged.ROOMS_AV
-    v: str = packaged.ROOMS_V
+    av: str = packaged.AV
+    v: str = packaged.V
     weights: Path | None = None
     extra: tuple[System, ...] = ()
     grouped: bool = False
