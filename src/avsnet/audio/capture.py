@@ -207,7 +207,7 @@ def _of_ears(echo: Echo) -> list[str]:
     """Which channel hears first; which of them is the left ear no recording tells."""
     if len(echo.ears) < 2:
         return ["channels: one ear; ranging works with it, a network that hears needs two"]
-    near = np.abs(echo.filtered[:, max(0, echo.direct - 60) : echo.direct + 120])
+    near = echo.magnitude[:, max(0, echo.direct - 60) : echo.direct + 120]
     first, second = np.argmax(near, axis=1) / SAMPLE_RATE
     order = "both channels hear the speaker at once"
     if abs(first - second) > 1.5 / SAMPLE_RATE:

@@ -39,13 +39,12 @@ def direct_sounds(
     """
     played = sweep(sample_rate) if template is None else template
     # Recordings are float32; in their own precision the filter takes half the time.
-    return first_strong(matched_filter(waveform, _as(waveform, played)), sample_rate)
+    return first_strong(abs(matched_filter(waveform, _as(waveform, played))), sample_rate)  # type: ignore[arg-type]
 
 
-def first_strong(filtered: Array, sample_rate: int = SAMPLE_RATE) -> tuple[Array, Array, Array]:
-    """As `direct_sounds`, from (..., C, N) that the matched filter gave already."""
-    library: Any = _library(filtered)
-    magnitude = abs(filtered)
+def first_strong(magnitude: Array, sample_rate: int = SAMPLE_RATE) -> tuple[Array, Array, Array]:
+    """As `direct_sounds`, from the (..., C, N) magnitude of what the matched filter gave already."""
+    library: Any = _library(magnitude)
     envelope = (magnitude * magnitude).mean(-2) ** 0.5
     peak = library.amax(envelope, axis=-1)
     found = peak > PEAK_OVER_MEDIAN * _median(envelope)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.audio.recording import Echo, listen
@@ -156,13 +156,13 @@ def _peaks(values: np.ndarray, apart: int) -> np.ndarray:
     changes = np.flatnonzero(steps)
     top = (steps[changes[:-1]] > 0.0) & (steps[changes[1:]] < 0.0)
     peaks = (changes[:-1][top] + 1 + changes[1:][top]) // 2  # the middle of a plateau
-    kept = np.ones(len(peaks), dtype=bool)
-    for place in np.argsort(values[peaks])[::-1]:
-        if kept[place]:
-            near = slice(max(0, place - apart), place + apart)
-            kept[near] &= np.abs(peaks[near] - peaks[place]) >= apart
-            kept[place] = True
-    return peaks[kept]
+    left, kept = np.zeros(len(values), dtype=int), np.zeros(len(values), dtype=bool)
+    left[peaks[np.argsort(values[peaks])]] = np.arange(1, len(peaks) + 1)  # ranks, of which no two are alike
+    while left.any():  # a handful of rounds: all that are the highest round them stay, and those next to them go
+        highest = (left > 0) & (left == maximum_filter1d(left, 2 * apart - 1, mode="constant"))
+        kept |= highest
+        left[maximum_filter1d(highest, 2 * apart - 1, mode="constant")] = 0
+    return np.flatnonzero(kept)
 
 
 def _side_lobes(echo: Echo, delay: np.ndarray) -> np.ndarray:

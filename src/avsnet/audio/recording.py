@@ -53,7 +53,7 @@ class Echo:
         ears: which ear each row is, 0 = left, 1 = right.
         direct: sample index of the direct sound.
         rig: what was played, and where from and to.
-        filtered: (C, N) complex, the waveform through the matched filter of what was played.
+        magnitude: (C, N) of the waveform through the matched filter of what was played.
         warnings: one line for each thing a user should know.
         doubts: those of the warnings after which the metres of a network would be wrong without looking so.
     """
@@ -62,14 +62,19 @@ class Echo:
     ears: tuple[int, ...]
     direct: int
     rig: Rig
-    filtered: np.ndarray
+    magnitude: np.ndarray
     warnings: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
     @cached_property
+    def power(self) -> np.ndarray:
+        """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms."""
+        return smoothed_power(self.magnitude)
+
+    @cached_property
     def energy(self) -> np.ndarray:
-        """(C, N) energy of the matched filter per ear, smoothed over 0.1 ms, 1 where its own direct sound arrives."""
-        energy = uniform_filter1d(np.abs(self.filtered) ** 2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
+        """(C, N) the same, 1 where the ear's own direct sound arrives."""
+        energy = self.power
         direct = np.rint(self.arrivals(self.rig.direct_paths[list(self.ears)])).astype(int)
         loudest = [row[max(0, at - 2) : at + 3].max(initial=1e-30) for row, at in zip(energy, direct, strict=True)]
         return energy / np.array(loudest)[:, None]
@@ -152,6 +157,11 @@ class Heard:
         return self.found
 
 
+def smoothed_power(magnitude: np.ndarray) -> np.ndarray:
+    """(C, N) energy of what a matched filter gave, of its (C, N) magnitude, smoothed over 0.1 ms."""
+    return np.asarray(uniform_filter1d(magnitude**2, round(_SMOOTHING * SAMPLE_RATE), axis=-1))
+
+
 def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Echo:
     """Check a recording, bring it to 44.1 kHz without offset and hum, and find its direct sound.
 
@@ -188,30 +198,30 @@ def listen(waveform: np.ndarray, sample_rate: int, rig: Rig | None = None) -> Ec
         waveform = soxr.resample(waveform.T, sample_rate, SAMPLE_RATE, quality="VHQ").T
     waveform, hum = without_hum(waveform)
     warnings += [hum] if hum else []
-    filtered = matched_filter(waveform, rig.emitted)
-    direct = _direct_sound(waveform, filtered, rig.emitted)
+    magnitude = np.abs(matched_filter(waveform, rig.emitted))
+    direct = _direct_sound(waveform, magnitude, rig.emitted)
     taken_at = other_rate(waveform, direct, rig.emitted, sample_rate)
     if taken_at is not None:
         doubts.append(f"the sweep is heard as if recorded at {taken_at} Hz, not {sample_rate}; is the rate right?")
-    hears = hearing_ears(filtered, direct, len(rig.emitted), _EAR_OVER_MEDIAN)
+    hears = hearing_ears(magnitude, direct, len(rig.emitted), _EAR_OVER_MEDIAN)
     if not hears.all():
         warnings.append(f"the {'left' if hears[1] else 'right'} ear hears only noise: ranging with the other one alone")
-        waveform, filtered = waveform[hears], filtered[hears]
+        waveform, magnitude = waveform[hears], magnitude[hears]
         ears = tuple(ear for ear, good in zip(ears, hears, strict=True) if good)
-    again = next_sweep(waveform, filtered, direct)
+    again = next_sweep(waveform, magnitude, direct)
     if again is not None:
         # A network that hears 30 m would take the silence after a shorter piece for a room without echoes.
         (doubts if again - direct < _NETWORKS_HEAR * SAMPLE_RATE else warnings).append(_once_more(again - direct, rig))
         end = again - len(rig.emitted)
-        waveform, filtered = waveform[:, :end], filtered[:, :end]
+        waveform, magnitude = waveform[:, :end], magnitude[:, :end]
     if waveform.shape[1] - direct < _MIN_AFTER_DIRECT * SAMPLE_RATE:
         raise EchoError("too short: the recording ends within 10 ms of its direct sound")
     low_noise = rumble(waveform, direct)
     warnings += [low_noise] if low_noise else []
     expected = float(np.diff(rig.direct_paths)[0]) / rig.speed_of_sound * SAMPLE_RATE
-    if len(ears) == 2 and abs(expected) >= _TELLING_DELAY and swapped_ears(filtered, direct, expected):
+    if len(ears) == 2 and abs(expected) >= _TELLING_DELAY and swapped_ears(magnitude, direct, expected):
         warnings.append("the ears look swapped: the direct sound reaches first the ear that the rig puts farther away")
-    return Echo(waveform, ears, direct, rig, filtered, (*doubts, *warnings), tuple(doubts))
+    return Echo(waveform, ears, direct, rig, magnitude, (*doubts, *warnings), tuple(doubts))
 
 
 def _as_sound(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -243,14 +253,14 @@ def _living_ears(waveform: np.ndarray) -> tuple[np.ndarray, tuple[int, ...], lis
     return waveform, ears, []
 
 
-def _direct_sound(waveform: np.ndarray, filtered: np.ndarray, template: np.ndarray) -> int:
+def _direct_sound(waveform: np.ndarray, magnitude: np.ndarray, template: np.ndarray) -> int:
     """The sample at which the direct sound starts, or the error that says why there is none."""
-    start, _, found = first_strong(filtered)
+    start, _, found = first_strong(magnitude)
     direct = int(start)
     if not found:
         low_noise = rumble(waveform, 0)
         raise EchoError("; ".join([NO_DIRECT_SOUND, low_noise] if low_noise else [NO_DIRECT_SOUND]))
-    if likeness(waveform, filtered, template, direct) < LIKE_THE_SWEEP:
+    if likeness(waveform, magnitude, template, direct) < LIKE_THE_SWEEP:
         raise EchoError("no direct sound: the loudest sound is not the sweep that the rig names; check what was played")
     if began_late(waveform, direct):
         raise EchoError("no direct sound: the recording begins after it, amid its echoes; record first, then play")

@@ -71,9 +71,9 @@ def heard_part(waveform: np.ndarray, sample_rate: int, template: np.ndarray) -> 
     part = _part_round(_first_block(waveform, sample_rate, 1, _loudness), sample_rate)
     piece = waveform[:, part].astype(np.float32)
     piece -= piece.mean(axis=1, keepdims=True)
-    filtered = matched_filter(piece, template)
-    start, _, found = first_strong(filtered, sample_rate)
-    if found and likeness(piece, filtered, template, int(start)) >= _CONVINCING:
+    magnitude = np.abs(matched_filter(piece, template))
+    start, _, found = first_strong(magnitude, sample_rate)
+    if found and likeness(piece, magnitude, template, int(start)) >= _CONVINCING:
         return part
 
     def match(chunk: np.ndarray) -> np.ndarray:
@@ -199,27 +199,26 @@ def rumble(waveform: np.ndarray, direct: int) -> str | None:
     return f"rumble: {level:.1%} of the peak is noise under 340 Hz; shield the microphones from wind"
 
 
-def hearing_ears(filtered: np.ndarray, direct: int, reach: int, over_median: float) -> np.ndarray:
+def hearing_ears(magnitude: np.ndarray, direct: int, reach: int, over_median: float) -> np.ndarray:
     """(C,) whether each ear hears the direct sound at all; all of them where none does clearly."""
-    envelope = np.abs(filtered)
-    peaks = envelope[:, max(0, direct - reach) : direct + reach].max(axis=1)
-    hears = peaks > over_median * np.median(envelope, axis=1)
+    peaks = magnitude[:, max(0, direct - reach) : direct + reach].max(axis=1)
+    hears = peaks > over_median * np.median(magnitude, axis=1)
     return hears if hears.any() else np.ones_like(hears)
 
 
-def likeness(waveform: np.ndarray, filtered: np.ndarray, template: np.ndarray, direct: int) -> float:
+def likeness(waveform: np.ndarray, magnitude: np.ndarray, template: np.ndarray, direct: int) -> float:
     """How like the template the direct sound is, 0..1, at the better ear."""
     near = slice(max(0, direct - len(template)), direct + len(template))
-    envelope = np.abs(filtered[:, near])
+    envelope = magnitude[:, near]
     at = near.start + np.argmax(envelope, axis=1)
     segments = [np.linalg.norm(row[start : start + len(template)]) for row, start in zip(waveform, at, strict=True)]
     return float((envelope.max(axis=1) * np.linalg.norm(template) / np.maximum(segments, 1e-30)).max())
 
 
-def swapped_ears(filtered: np.ndarray, direct: int, expected: float) -> bool:
+def swapped_ears(magnitude: np.ndarray, direct: int, expected: float) -> bool:
     """Whether the direct sound reaches the ears in the other order than `expected`, samples from left to right."""
     span = int(abs(expected)) + 4
-    left, right = np.argmax(np.abs(filtered[:, max(0, direct - span) : direct + span + 1]), axis=1)
+    left, right = np.argmax(magnitude[:, max(0, direct - span) : direct + span + 1], axis=1)
     return bool(abs((right - left) + expected) < abs((right - left) - expected))
 
 
@@ -234,9 +233,9 @@ def began_late(waveform: np.ndarray, direct: int) -> bool:
     return bool(loud > _LEAD_OVER_DIRECT * first and loud > _LEAD_OVER_TAIL * tail)
 
 
-def next_sweep(waveform: np.ndarray, filtered: np.ndarray, direct: int) -> int | None:
+def next_sweep(waveform: np.ndarray, magnitude: np.ndarray, direct: int) -> int | None:
     """The sample at which the sweep is played again: as loud as before, and with the same echoes behind it."""
-    envelope = np.sqrt((np.abs(filtered) ** 2).mean(axis=0))
+    envelope = np.sqrt((magnitude**2).mean(axis=0))
     span = round(_ALIKE_FOR * SAMPLE_RATE)
     first = waveform[:, direct : direct + span]
     strong = envelope >= _AGAIN * envelope[direct]

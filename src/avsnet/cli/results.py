@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from avsnet.errors import OutputError
 from avsnet.io.authorship import written_by_avsnet
-from avsnet.io.whole_files import cannot_write, sync
+from avsnet.io.whole_files import cannot_write
 from avsnet.prediction import summary
 
 if TYPE_CHECKING:
@@ -87,11 +87,12 @@ def in_one_line(path: Path, prediction: Prediction) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse an output folder that cannot be made or written to, before any work; nothing is left behind.
+    """Refuse an output folder that cannot be made or written to, before any work; what killed runs left in it goes.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    remove_abandoned(folder)
     try:
         standing = folder.absolute()
         while not standing.exists():
@@ -132,7 +133,6 @@ def write_results(
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(out)
         with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=out) as name:
             staging = Path(name)
             prediction.save(staging / f"{stem}_depth.npz", compress=compress)
@@ -144,7 +144,6 @@ def write_results(
                 _write_panel(staging / f"{stem}_panel.png", image, prediction, evidence)
             written = {file.name for file in staging.iterdir()}
             refuse_foreign((out / name for name in written), overwrite)
-            sync(staging)
             for name in written:
                 os.replace(staging / name, out / name)
             # What an earlier run left under these names would not belong to these results.

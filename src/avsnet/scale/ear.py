@@ -154,7 +154,7 @@ def packaged_ear() -> EarNetwork:
 
 def _decays(echo: Echo) -> bool:
     """Whether the sound after the direct one is more than its side lobes and dies away, as a room's does."""
-    after = (np.abs(echo.filtered[:, echo.direct :]) ** 2).mean(axis=0)
+    after = (echo.magnitude[:, echo.direct :] ** 2).mean(axis=0)
     early = after[round(_DEAD_TIME * SAMPLE_RATE) : round(_EARLY * SAMPLE_RATE)].mean()
     return bool(early > max(_DECAY * after[-max(1, len(after) // 4) :].mean(), _FAINT * after[:10].max()))
 

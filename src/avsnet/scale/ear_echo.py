@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter1d
 from avsnet.audio.chirp import SAMPLE_RATE, sweep
 from avsnet.audio.direct_sound import FIRST_STRONG
 from avsnet.audio.ranging import local_mean
-from avsnet.audio.recording import Echo
+from avsnet.audio.recording import Echo, smoothed_power
 from avsnet.audio.rig import Rig
 
 STEP = 0.015
@@ -33,7 +33,6 @@ DIRECTIONS = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0,
 ECHO_CHANNELS = 17
 RIG_NUMBERS = 4
 
-_SMOOTHING = 0.0001  # seconds
 _DEAD_TIME = 0.0012  # seconds after the direct sound
 _BACKGROUND = 0.023  # seconds
 _EARLY = 0.057  # seconds after the direct sound in which the loudest level is sought
@@ -66,10 +65,13 @@ def echo_channels(echo: Echo) -> np.ndarray:
         be heard by each ear; and 1 where anything can be heard; all 0 elsewhere.
     """
     direct = onset(echo)
-    level, prominence = _level_and_prominence(echo, direct)
+    ranges = _Cells(2.0 * np.exp(_EDGES)[None], echo, direct)
+    mirrors = [
+        _Cells(np.stack([_mirrored(echo.rig, one, ear) for one in DIRECTIONS]), echo, direct) for ear in echo.ears
+    ]
+    level, prominence = _level_and_prominence(echo, direct, max(one.samples for one in (ranges, *mirrors)))
     levels, prominences = ([_Track(row) for row in rows] for rows in (level, prominence))
     both_level, both_prominence = _Track(level.mean(axis=0)), _Track(prominence.mean(axis=0))
-    ranges = _Cells(2.0 * np.exp(_EDGES)[None], echo, direct)
     channels = [
         _logarithm(ranges.mean(both_level), _LEVELS),
         _logarithm(ranges.maximum(both_level), _LEVELS),
@@ -79,9 +81,6 @@ def echo_channels(echo: Echo) -> np.ndarray:
         _logarithm(ranges.maximum(_Track(level.min(axis=0))), _LEVELS),
     ]
     channels = [channel * ranges.audible for channel in channels]
-    mirrors = [
-        _Cells(np.stack([_mirrored(echo.rig, one, ear) for one in DIRECTIONS]), echo, direct) for ear in echo.ears
-    ]
     there = np.all([one.audible for one in mirrors], axis=0)
     facing = []  # (directions, U) each
     for tracks, limits in ((levels, _LEVELS), (prominences, _PROMINENCES)):
@@ -91,13 +90,17 @@ def echo_channels(echo: Echo) -> np.ndarray:
     return np.concatenate([*channels, pairs, ranges.audible]).astype(np.float32)
 
 
-def _level_and_prominence(echo: Echo, direct: int) -> tuple[np.ndarray, np.ndarray]:
-    """(C, N) energy times path squared, over the loudest such level of the early echo; energy over its local mean."""
-    energy = uniform_filter1d(np.abs(_compressed(echo)) ** 2, round(_SMOOTHING * SAMPLE_RATE), axis=-1)
+def _level_and_prominence(echo: Echo, direct: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """(C, N) energy times path squared, over the loudest such level of the early echo; energy over its local mean.
+
+    At least the first `samples` of these: what comes later is heard from beyond the farthest range.
+    """
+    energy = echo.power if echo.rig.template is None else smoothed_power(np.abs(_compressed(echo)))
+    width = round(_BACKGROUND * SAMPLE_RATE)
+    energy = energy[:, : max(samples, direct + round(_EARLY * SAMPLE_RATE) + 1) + width]
     after = (np.arange(energy.shape[1]) - direct) / SAMPLE_RATE
     counted = after > _DEAD_TIME
     path = np.maximum(after, 0.0) * echo.rig.speed_of_sound + _direct_path(echo)
-    width = round(_BACKGROUND * SAMPLE_RATE)
     background = np.stack([np.maximum(local_mean(row, counted, width), 1e-30) for row in energy])
     level = energy * path**2
     early = level[:, counted & (after < _EARLY)]
@@ -107,9 +110,7 @@ def _level_and_prominence(echo: Echo, direct: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _compressed(echo: Echo) -> np.ndarray:
-    """(C, N) complex: the matched filter's answer, as it were if the default sweep had been played."""
-    if echo.rig.template is None:
-        return echo.filtered
+    """(C, N) complex: the matched filter's answer to another sweep, as it were if the default one had been played."""
     default, played = sweep(), echo.rig.emitted
     samples = echo.waveform.shape[1]
     length = next_fast_len(samples + len(played) + len(default))
@@ -213,6 +214,9 @@ class _Cells:
         paths: (D, U + 1) metres at the edges of each row's cells.
         echo: the recording.
         direct: sample of the direct sound.
+
+    Attributes:
+        samples: how many of the recording's the cells lie on.
     """
 
     def __init__(self, paths: np.ndarray, echo: Echo, direct: int) -> None:
@@ -223,6 +227,7 @@ class _Cells:
         self._width = np.maximum(np.diff(edges), 1e-9)
         self._whole = np.minimum(edges.astype(int), samples - 2)
         self._part = edges - self._whole
+        self.samples = int(self._whole.max()) + 2
         first, last = np.ceil(edges[:, :-1]).astype(int), np.floor(edges[:, 1:]).astype(int)
         self._some = last >= first  # that hold a sample
         self._bounds = np.stack([first, np.minimum(last + 1, samples - 1)], axis=-1)[self._some].ravel()

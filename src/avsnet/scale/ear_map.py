@@ -57,14 +57,15 @@ def map_features(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -
     near, far = ((1.0 / size, angle * weight) for _, size, weight in (small, large))
     foot = _feet(large[0] / large[1][..., None] ** 2, depth, valid, camera)
     squarely, normals = far[1] * incidence[1] ** 2, large[0] / large[1][..., None]
+    ray, tangent, wide = _Cells(ranges), _Cells(near[0]), _Cells(far[0])
     channels = [
-        _density(ranges, angle),
-        _density(ranges, near[1] * incidence[0] ** 16),
-        _density(*near),
-        _density(near[0], near[1] * incidence[0] ** 4),
-        _density(far[0], far[1] * incidence[1] ** 4),
-        *(_density(far[0], squarely * (foot == kind)) for kind in range(4)),
-        *(_density(far[0], squarely * np.maximum(normals @ direction, 0.0) ** 2) for direction in DIRECTIONS),
+        ray.density(angle),
+        ray.density(near[1] * incidence[0] ** 16),
+        tangent.density(near[1]),
+        tangent.density(near[1] * incidence[0] ** 4),
+        wide.density(far[1] * incidence[1] ** 4),
+        *(wide.density(squarely * (foot == kind)) for kind in range(4)),
+        *(wide.density(squarely * np.maximum(normals @ direction, 0.0) ** 2) for direction in DIRECTIONS),
     ]
     numbers = _statistics(depth, valid, camera, normals, *far)
     return np.stack(channels).astype(np.float32), numbers.astype(np.float32)
@@ -130,15 +131,20 @@ def _feet(foot: np.ndarray, depth: np.ndarray, valid: np.ndarray, camera: np.nda
     return np.where(~inside, 1, np.where(np.abs(gap) < _FOOT, 0, np.where(gap < 0.0, 2, 3)))
 
 
-def _density(distance: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(V,) square root of the weight per unit of log distance, each pixel shared between two cells."""
-    place = (np.log(distance.ravel()) - DISTANCES[0]) / STEP
-    first = np.floor(place).astype(int)
-    part, weight = place - first, weight.ravel()
-    inside = (first >= 0) & (first < len(DISTANCES) - 1)
-    first, part, weight = first[inside], part[inside], weight[inside]
-    found = np.bincount(first, weight * (1.0 - part), len(DISTANCES))
-    return np.sqrt((found + np.bincount(first + 1, weight * part, len(DISTANCES))) / STEP)
+class _Cells:
+    """The cells of log distance to which pixels belong, by their (H, W) distances."""
+
+    def __init__(self, distance: np.ndarray) -> None:
+        place = (np.log(distance.ravel()) - DISTANCES[0]) / STEP
+        first = np.floor(place).astype(int)
+        self._inside = (first >= 0) & (first < len(DISTANCES) - 1)
+        self._first, self._part = first[self._inside], (place - first)[self._inside]
+
+    def density(self, weight: np.ndarray) -> np.ndarray:
+        """(V,) square root of the (H, W) weight per unit of log distance, each pixel shared between two cells."""
+        weight = weight.ravel()[self._inside]
+        found = np.bincount(self._first, weight * (1.0 - self._part), len(DISTANCES))
+        return np.sqrt((found + np.bincount(self._first + 1, weight * self._part, len(DISTANCES))) / STEP)
 
 
 def _statistics(
