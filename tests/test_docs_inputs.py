@@ -31,6 +31,7 @@ from avsnet.io.recordings import Recording, read_wav
 from avsnet.models import ModelInfo, create_model
 from avsnet.models.infer import at_picture_size
 from avsnet.models.resize import input_size
+from avsnet.predict import predict
 from avsnet.weights import read_state_dict
 from closed_form.echo import echo
 from closed_form.furnished import furnished_room
@@ -98,6 +99,13 @@ def exif(folder: Path) -> None:
     assert np.array_equal(map_like_picture(depth(), array(folder, depth()), path), np.rot90(depth(), -1))
     camera = text(folder, json.dumps({"width": 80, "height": 60, "fx": 57.0, "fy": 58.0, "cx": 39.5, "cy": 20.0}))
     assert read_intrinsics(camera, 60, 80, orientation=6)[0].tolist() == [58.0, 0.0, 39.0]
+
+
+def nearly_black(folder: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 30, (60, 80, 3), dtype=np.uint8)
+    for brighter, told in ((0, True), (60, False)):
+        found = predict(picture(folder, noise + np.uint8(brighter)), depth_model="avsnet_lite0_v")
+        assert any("nearly black" in warning for warning in found.warnings) == told
 
 
 def broken_picture(folder: Path) -> None:
@@ -429,6 +437,7 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
             "seen upright by an AVS-Net of a free size; by other networks as they were published",
             upright,
         ),
+        "nearly black": ("predicted, with a warning: its depth is a guess", nearly_black),
         "truncated, or no picture": ("an error", broken_picture),
         "more than 50 million pixels": (
             "an error that names `AVSNET_MAX_PIXELS`, see [reliability](reliability.md)",

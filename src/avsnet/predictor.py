@@ -25,6 +25,7 @@ from avsnet.geometry import camera_of
 from avsnet.io.focal_length import equivalent_focal_length
 from avsnet.io.orientation import UPRIGHT, exif_orientation
 from avsnet.io.pictures import read_image, rgb_array
+from avsnet.io.plausibility import nearly_black
 from avsnet.io.recordings import Recording, read_wav
 from avsnet.models import packaged
 from avsnet.models.infer import at_picture_size, batch_of_one, infer, network_maps
@@ -173,6 +174,8 @@ class Predictor:
         """
         notes: list[str] = []
         picture = _picture(image, notes)
+        if (dark := nearly_black(picture)) is not None:
+            notes.append(dark)
         heard = None if echo is None else heard_of(echo, sample_rate, self.rig)
         size = picture.shape[:2]
         has_echo = heard is not None or carried

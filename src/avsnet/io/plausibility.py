@@ -25,6 +25,7 @@ _FLAT = 1.05  # 95th over 5th percentile up to which a map is a wall, whose orde
 _MOST_PIXELS = 20_000  # of a map whose order is looked at: enough for a rank correlation to the second digit
 _FEWEST_PIXELS = 20
 _GROWS, _FALLS = 0.1, -0.1  # rank correlation
+_BLACK, _LIT = 40, 0.05  # of 255; share of brighter values: a tenth and more in photographs, a hundredth in unlit rooms
 _OTHER_WAY = {
     "metric_depth": "disparity",
     "relative_depth": "disparity",
@@ -176,6 +177,13 @@ def growth_note(values: np.ndarray, reference: np.ndarray, kind: str, valid: np.
         f"the map falls where the reference grows (rank correlation {found:.2f}): it is probably a "
         f"{'depth' if inverse else 'disparity'}; give --kind {_OTHER_WAY[kind]}, or a reference of metres"
     )
+
+
+def nearly_black(picture: np.ndarray) -> str | None:
+    """What to say of an (H, W, 3) uint8 picture that shows next to nothing: networks give depth of anything."""
+    if (picture[::8, ::8] > _BLACK).mean() >= _LIT:
+        return None
+    return "the picture is nearly black, so its depth is a guess: light the scene, or expose longer"
 
 
 def few_bits(largest: int) -> str | None:
