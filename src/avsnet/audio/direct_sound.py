@@ -39,7 +39,7 @@ def direct_sounds(
     """
     played = sweep(sample_rate) if template is None else template
     # Recordings are float32; in their own precision the filter takes half the time.
-    return first_strong(abs(matched_filter(waveform, _as(waveform, played))), sample_rate)  # type: ignore[arg-type]
+    return first_strong(abs(matched_filter(waveform, _as(waveform, played))), sample_rate)
 
 
 def first_strong(magnitude: Array, sample_rate: int = SAMPLE_RATE) -> tuple[Array, Array, Array]:
