@@ -91,6 +91,14 @@ def find_weights(name: str) -> Path | None:
     return None
 
 
+def packaged_training(name: str) -> str | None:
+    """What the packaged weights of a network were trained on, in words; None where it has none."""
+    folder = find_weights(name)
+    if folder is None or folder.parent != PACKAGED:
+        return None
+    return str(read_config(folder).get("trained_on", "what its card names"))
+
+
 def read_entries(path: str | Path) -> dict[str, Any]:
     """Read a weight file without running any code in it.
 

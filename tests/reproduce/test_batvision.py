@@ -51,6 +51,7 @@ def test_every_table_figure_and_the_report_come_out(out):
     assert {f"figure{number}_{part}.png" for number in (2, 3) for part in ("v1", "v2")} <= names
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "official test splits" in report and "not run: needs weights of newcrfs_large07" in report
+    assert "avsnet_lite0_av is the packaged one, trained on NYU" in report
 
 
 def test_the_readers_caps_splits_and_rows_are_the_data_sets_own(out):

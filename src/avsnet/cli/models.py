@@ -4,7 +4,7 @@
 def models() -> int:
     """List the depth models: what they give, their licences, where weights are published, which are on this disk."""
     from avsnet.models.registry import PREFIX_FORMS, list_models, model_info
-    from avsnet.weights import PACKAGED, cache_folder, find_weights, read_config
+    from avsnet.weights import PACKAGED, cache_folder, find_weights, packaged_training
 
     trained: dict[str, str] = {}
     rows = [("name", "gives", "parameters", "code licence", "weights licence", "on disk", "published", "source")]
@@ -12,8 +12,8 @@ def models() -> int:
         count = "unknown" if info.parameters is None else f"{info.parameters:,}"
         weights = find_weights(info.name)
         here = "no" if weights is None else "packaged" if weights.parent == PACKAGED else "yes"
-        if weights is not None and here == "packaged":
-            trained[info.name] = str(read_config(weights).get("trained_on", "what its card names"))
+        if (seen := packaged_training(info.name)) is not None:
+            trained[info.name] = seen
         published = info.published or "nowhere"
         rows.append(
             (info.name, info.output, count, info.code_licence, info.weights_licence, here, published, info.source)
