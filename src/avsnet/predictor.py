@@ -345,7 +345,11 @@ def _module(depth_model: str | torch.nn.Module) -> DepthModel:
 
 
 def _picture(image: str | Path | Image.Image | np.ndarray, notes: list[str]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; an array is checked where it is resized."""
+    """(H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: an array of another shape or type, or what is no picture.
+    """
     if isinstance(image, str | os.PathLike):
         return read_image(image, notes)
     picture = rgb_array(image, notes) if isinstance(image, Image.Image) else np.asarray(image)

@@ -55,6 +55,13 @@ def test_claps_and_a_longer_recording_than_a_block_change_nothing(once):
     assert [chirp.time for chirp in repeated_chirps(sound, RATE, RIG)] == pytest.approx(times, abs=0.0005)
 
 
+def test_a_speaker_wired_the_other_way_round_is_found_all_the_same(once):
+    times = [0.3, 0.8, 1.3, 1.8]
+    assert [chirp.time for chirp in repeated_chirps(-played_at(once, times), RATE, RIG)] == pytest.approx(
+        times, abs=0.0005
+    )
+
+
 def test_a_recording_at_another_rate_keeps_its_rate(once):
     import soxr
 

@@ -14,7 +14,7 @@ from avsnet.evaluation.instances import Cases
 from avsnet.evaluation.trials import System, Trial
 from avsnet.reproduce.paper import TABLE_1, TABLE_2
 from avsnet.reproduce.run import reproduce
-from avsnet.reproduce.table_rows import Cast, Line, plan
+from avsnet.reproduce.table_rows import LEFT_OUT, Cast, Line, plan
 from avsnet.reproduce.tables import Gain, Results, _means
 from places import SHARED
 
@@ -229,6 +229,15 @@ def test_with_nothing_to_run_the_error_says_what_to_fetch(paper_models, rooms, t
     with pytest.raises(OptionError, match="no row can be run: not run: "):
         reproduce(cases, Cast("toy_av", "toy_v", tmp_path / "nothing"), tmp_path / "out", title="Toys")
     assert not (tmp_path / "out").exists()
+
+
+def test_data_for_which_nothing_has_weights_does_not_stop_the_rest(paper_models, rooms, tmp_path):
+    cases = {"V2": Cases(rooms(8), "halls", 30.0), LEFT_OUT: Cases(rooms(7), "attic", 30.0)}
+    for name in ("toy_av_left_out", "toy_v_left_out"):
+        (tmp_path / "weights" / name).mkdir(parents=True)
+    found = reproduce(cases, Cast("toy_av", "toy_v", tmp_path / "weights"), tmp_path / "out", title="Toys")
+    assert (tmp_path / "out" / LEFT_OUT.lower() / "scores.csv").is_file() and not (tmp_path / "out" / "v2").exists()
+    assert any(reason.startswith("AVS-Net: not run") for reason in found.not_run)
 
 
 def test_the_papers_numbers_are_those_of_its_page():

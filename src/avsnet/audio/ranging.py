@@ -158,7 +158,7 @@ def _peaks(values: np.ndarray, apart: int) -> np.ndarray:
     peaks = (changes[:-1][top] + 1 + changes[1:][top]) // 2  # the middle of a plateau
     left, kept = np.zeros(len(values), dtype=int), np.zeros(len(values), dtype=bool)
     left[peaks[np.argsort(values[peaks])]] = np.arange(1, len(peaks) + 1)  # ranks, of which no two are alike
-    while left.any():  # a handful of rounds: all that are the highest round them stay, and those next to them go
+    while left.any():  # some rounds, of noise: all that are the highest round them stay, and those next to them go
         highest = (left > 0) & (left == maximum_filter1d(left, 2 * apart - 1, mode="constant"))
         kept |= highest
         left[maximum_filter1d(highest, 2 * apart - 1, mode="constant")] = 0

@@ -102,5 +102,5 @@ def _starts(envelope: np.ndarray, sample_rate: int) -> list[int]:
 def _like(piece: np.ndarray, template: np.ndarray) -> float:
     """How like the template the loudest match of a piece is, 0..1."""
     piece = piece - piece.mean(axis=1, keepdims=True)
-    filtered = matched_filter(piece, template)
-    return likeness(piece, filtered, template, int(np.argmax(np.abs(filtered).max(axis=0))))
+    magnitude = np.abs(matched_filter(piece, template))
+    return likeness(piece, magnitude, template, int(np.argmax(magnitude.max(axis=0))))

@@ -91,7 +91,8 @@ def _lead(rooms: int) -> list[str]:
         "small network that hears alone, the ear, corrects its metres, as avsnet predict does by default. A picture "
         "shows the shape of a room, but hardly its size; sound travels at a known speed, so its echo carries the size.",
         "The third-party map stands for any depth model that knows no metres: the room's true shape, bent by 10 %, in "
-        "unknown units. The paper's rule brings it to metres: its median is made that of V's or AV's depth.",
+        "unknown units. The paper's rule brings it to metres: its median is made that of V's depth, or of AV's own, "
+        "before the ear.",
         "Ranging takes the metres from the echo's time of flight, without any training. It refuses an echo that fits "
         "several sizes equally well; so it is compared on the rooms that it answers, and there with all others.",
     ]

@@ -119,17 +119,19 @@ def _complete_weights(cast: Cast, weights: str | None, train: str | None, bv2: s
 
 
 def _not_the_papers(cast: Cast) -> list[str]:
-    """What to say of an AVS-Net that did not learn from V2 alone, as the paper's did: the packaged one."""
+    """What to say of AVS-Nets that did not learn from V2 alone, as the paper's did: the packaged ones."""
     from avsnet.evaluation.trials import System
     from avsnet.weights import packaged_training
 
-    system, seen = cast.system(cast.av), packaged_training(cast.av)
-    if not isinstance(system, System) or system.weights != "default" or seen is None:
-        return []
-    return [
-        f"{cast.av} is the packaged one, trained on {seen}: where tables and sentences say V2 ->, read: the packaged "
-        "network on. --weights or --train give one by the paper's protocol."
-    ]
+    told = []
+    for name in (cast.av, cast.v):
+        system, seen = cast.system(name), packaged_training(name)
+        if isinstance(system, System) and system.weights == "default" and seen is not None:
+            told.append(
+                f"{name} is the packaged one, trained on {seen}: where tables and sentences say V2 ->, it did not "
+                "learn from V2 alone. --weights or --train give one by the paper's protocol."
+            )
+    return told
 
 
 def _rooms(images: int, folder: Path, workers: int) -> dict[str, Cases]:

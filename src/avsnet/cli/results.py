@@ -92,8 +92,8 @@ def check_writable(folder: Path) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    remove_abandoned(folder)
     try:
+        remove_abandoned(folder)
         standing = folder.absolute()
         while not standing.exists():
             standing = standing.parent

@@ -72,6 +72,7 @@ def reproduce(
     lines = plan(cast, list(cases))
     if not any(line.trial for line in lines):
         raise OptionError(f"no row can be run: {lines[0].missing if lines else 'give --bv1, --bv2 or --rooms'}")
+    cases = {data: instances for data, instances in cases.items() if _trials(lines, data)}
     scores: dict[str, Scores] = {}
     for data, instances in cases.items():
         trials = _trials(lines, data)

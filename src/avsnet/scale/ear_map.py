@@ -57,7 +57,7 @@ def map_features(depth: np.ndarray, valid: np.ndarray, intrinsics: np.ndarray) -
     near, far = ((1.0 / size, angle * weight) for _, size, weight in (small, large))
     foot = _feet(large[0] / large[1][..., None] ** 2, depth, valid, camera)
     squarely, normals = far[1] * incidence[1] ** 2, large[0] / large[1][..., None]
-    ray, tangent, wide = _Cells(ranges), _Cells(near[0]), _Cells(far[0])
+    ray, tangent, wide = _Bins(ranges), _Bins(near[0]), _Bins(far[0])
     channels = [
         ray.density(angle),
         ray.density(near[1] * incidence[0] ** 16),
@@ -131,7 +131,7 @@ def _feet(foot: np.ndarray, depth: np.ndarray, valid: np.ndarray, camera: np.nda
     return np.where(~inside, 1, np.where(np.abs(gap) < _FOOT, 0, np.where(gap < 0.0, 2, 3)))
 
 
-class _Cells:
+class _Bins:
     """The cells of log distance to which pixels belong, by their (H, W) distances."""
 
     def __init__(self, distance: np.ndarray) -> None:
