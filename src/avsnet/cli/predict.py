@@ -80,13 +80,14 @@ def predict(
     from avsnet.cli.predict_files import Wanted, jobs, predicted
     from avsnet.cli.predict_pipeline import device_of
     from avsnet.cli.predict_video import is_video, predict_video
-    from avsnet.cli.results import check_writable
+    from avsnet.cli.results import check_writable, remove_abandoned
     from avsnet.models.named import loaded
     from avsnet.predictor import Predictor
     from avsnet.scale.sources import choose
 
     folder = Path(out)
     check_writable(folder)
+    remove_abandoned(folder)
     many = os.path.isdir(image)
     if many and folder.resolve() == Path(image).resolve():
         raise OptionError(f"{out}: holds the pictures; give another folder, or results would become pictures")

@@ -87,13 +87,12 @@ def in_one_line(path: Path, prediction: Prediction) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse an output folder that cannot be made or written to, before any work; what killed runs left in it goes.
+    """Refuse an output folder that cannot be made or written to, before any work; nothing is left behind.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     try:
-        remove_abandoned(folder)
         standing = folder.absolute()
         while not standing.exists():
             standing = standing.parent

@@ -49,12 +49,13 @@ def scale(
         overwrite: also replace files of these names that avsnet did not write.
     """
     from avsnet.audio.rig import Rig
-    from avsnet.cli.results import check_writable
+    from avsnet.cli.results import check_writable, remove_abandoned
     from avsnet.cli.scale_files import read_map_file, scale_file
 
     if (echo is None) == (reference is None):
         raise OptionError("the metres come from one thing: give either --echo or --reference")
     check_writable(Path(out))
+    remove_abandoned(Path(out))
     line = scale_file(
         read_map_file(Path(map), kind, depth_scale),
         Path(out),
