@@ -9,7 +9,7 @@ error, as SILog does. Steps, rates, batches, mirroring, the focal length in doub
 What differs: features and echoes are kept in half precision, rows come in another order, and nothing is clamped.
 `--shuffled`, the control, trains on the echo of another room. Prints the scale error |mean ln(map / truth)| on the
 config's validation rooms: by V, by AV, and by AV with the echo of another room. One CPU core: 5 minutes to see the
-rooms, for each V once, and 4 for each training.
+rooms, for each V once, and 9 for each training.
 """
 
 from __future__ import annotations
