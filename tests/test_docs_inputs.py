@@ -513,7 +513,7 @@ ROWS: dict[str, dict[str, tuple[str, Callable[[Path], None]]]] = {
             lambda folder: said("resampled", soxr.resample(chirped().T, SAMPLE_RATE, 48_000).T, 48_000),
         ),
         "a wrong rate in the header": (
-            "a warning, where the sweep is heard cleanly",
+            "a warning, where the sweep is heard cleanly and 44.1 and 48 kHz were taken for each other",
             lambda folder: said("as if recorded at 48000", soxr.resample(chirped().T, SAMPLE_RATE, 48_000).T),
         ),
         "ears swapped": ("a warning, where the rig is asymmetric enough to hear it", swapped),

@@ -11,6 +11,7 @@ from PIL import Image
 from avsnet import cli
 from avsnet.cli.demo_page import _blocks, _lines, _table, demo
 from avsnet.cli.demo_rooms import RANGED, ROWS, Room
+from avsnet.cli.results import refuse_foreign
 from avsnet.errors import OutputError
 
 
@@ -107,6 +108,15 @@ def test_the_same_seed_gives_the_same_demo(shown, tmp_path):
     assert again.replace(str(tmp_path), "") == text.replace(str(folder), "")
     for name in ("room_0.wav", "room_1.png", "room_1_depth.png", "report.html"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["report.html", "room_0.png", "room_1.wav", "room_0_depth.png"])
+def test_a_file_of_the_users_stays_unless_overwriting_is_asked_for(shown, tmp_path, capsys, name):
+    (tmp_path / name).write_text("mine")
+    assert cli.main(["demo", "--out", str(tmp_path), "--rooms", "2"]) == 2
+    assert f"{name}: is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+    refuse_foreign(shown[0].iterdir())  # its own files it may replace
 
 
 def test_a_negative_seed_no_rooms_and_a_bad_folder_are_refused(tmp_path, capsys):

@@ -17,6 +17,7 @@ from scipy.ndimage import zoom
 
 from avsnet.audio.chirp import SAMPLE_RATE
 from avsnet.errors import EchoError
+from avsnet.io.authorship import png_mark, software
 from avsnet.io.whole_files import atomic_path
 from avsnet.metrics import depth_metrics
 from avsnet.models.info import ModelInfo
@@ -90,11 +91,16 @@ class Room:
     scores: dict[str, dict[str, float]]
 
 
+def room_files(out: Path, number: int) -> tuple[Path, Path, Path]:
+    """A room's picture, echo and depth by AV."""
+    return out / f"room_{number}.png", out / f"room_{number}.wav", out / f"room_{number}_depth.png"
+
+
 def make_room(out: Path, number: int, building: str, seed: int) -> Room:
     """Make one room, write its picture, echo and depth by AV, predict by every row and score.
 
     Args:
-        out: folder for `room_<number>.png`, `.wav` and `_depth.png`.
+        out: folder for its `room_files`.
         number: of its files.
         building: `"historic"` or `"offices"`.
         seed: of the room.
@@ -103,6 +109,7 @@ def make_room(out: Path, number: int, building: str, seed: int) -> Room:
         ModelError: the packaged weights are missing.
         OutputError: the folder cannot be written.
     """
+    written = room_files(out, number)
     made = sample(building, seed, size=SIZE)
     picture, target = made["rgb"], made["depth"]
     valid = (target > 0.0) & (made["depth_sensor"] > 0)
@@ -124,10 +131,14 @@ def make_room(out: Path, number: int, building: str, seed: int) -> Room:
         maps[row] = prediction.depth
         scores[row] = depth_metrics(np.maximum(prediction.depth, 1e-3), target, valid)
         if row == BY_EAR:
-            prediction.save(out / f"room_{number}_depth.png")
-    with atomic_path(out / f"room_{number}.png") as temporary:
-        Image.fromarray(picture).save(temporary, format="png")
-    with atomic_path(out / f"room_{number}.wav") as temporary:
-        soundfile.write(temporary, made["audio"].T, SAMPLE_RATE, subtype="PCM_24", format="WAV")
+            prediction.save(written[2])
+    with atomic_path(written[0]) as temporary:
+        Image.fromarray(picture).save(temporary, format="png", pnginfo=png_mark())
+    with (
+        atomic_path(written[1]) as temporary,
+        soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 2, "PCM_24", format="WAV") as file,
+    ):
+        file.software = software()
+        file.write(made["audio"].T)
     size = made["k"] if made["ambiguous"] else None
     return Room(number, building, made["room_type"], size, picture, target, valid, maps, scores)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 _NPZ_KEYS = {"depth", "kind", "scale", "scale_source", "version"}
 _HEAD = 4096  # bytes of a file in which our mark stands
@@ -27,6 +28,13 @@ def own_version() -> str:
 def software() -> str:
     """The mark: what a PNG's text `Software` and a WAV's `software` say."""
     return f"avsnet {own_version()}"
+
+
+def png_mark() -> PngInfo:
+    """The mark as Pillow takes it for a PNG."""
+    mark = PngInfo()
+    mark.add_text("Software", software())
+    return mark
 
 
 def written_by_avsnet(path: str | Path) -> bool:

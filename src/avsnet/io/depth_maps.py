@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from avsnet.errors import DepthError, LimitError, OptionError, OutputError, note, one_line
 from avsnet.io.arrays import read_arrays
-from avsnet.io.authorship import software, written_by_avsnet
+from avsnet.io.authorship import png_mark, written_by_avsnet
 from avsnet.io.depth_pictures import read_depth_picture
 from avsnet.io.limits import PIXELS
 from avsnet.io.orientation import UPRIGHT, exif_orientation, is_upright, turned
@@ -206,11 +205,9 @@ def write_depth_png(path: str | Path, depth: np.ndarray, valid: np.ndarray, comp
         millimetres = np.rint(np.multiply(depth[rows], MILLIMETRES, dtype=np.float64))
         held = (millimetres >= 0.0) & (millimetres <= 65535.0) & valid[rows]  # NaN is neither
         stored[rows] = np.where(held, millimetres, 0.0)
-    mark = PngInfo()
-    mark.add_text("Software", software())
     level = _SMALL if compress else _FAST
     with atomic_path(path) as temporary:
-        Image.fromarray(stored).save(temporary, format="PNG", pnginfo=mark, compress_level=level)
+        Image.fromarray(stored).save(temporary, format="PNG", pnginfo=png_mark(), compress_level=level)
 
 
 def write_depth_npz(path: str | Path, /, compress: bool = False, **entries: object) -> None:

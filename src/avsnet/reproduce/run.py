@@ -121,7 +121,7 @@ def _tables(lines: Sequence[Line], results: Results) -> list[Table]:
             "Table 2. Stage two: any model, scaled",
             "w/o = its own numbers; Baseline and Proposed = scaled by the medians of AVS-Net V and AV; "
             + "".join(f"{name} = {SOURCES[name].about}; " for name in sources_of_tables())
-            + f"{AUTO} = what predict does: the packaged ear and, for a model without metres, AVS-Net AV; "
+            + f"{AUTO} = what predict does: the packaged ear beside AVS-Net AV and, of a metric model, its own metres; "
             + "finer = bent towards AVS-Net's map (shrunk_grid), AV's if not V's, then ear = at the scale that the ear "
             + "finds; oracle = by the truth, which no one has.",
             chosen[1],
